@@ -1,0 +1,63 @@
+# The one door: `make demo` and `make test` work in a fresh clone, and make .venv when it is missing.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint ruff mypy imports stale pytest format bench clean
+.NOTPARALLEL:
+MAKEFLAGS += --keep-going
+
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+$(STAMP): pyproject.toml constraints/cpu.txt
+	@test -x $(PY) || for python in $(PYTHON) python3.11 python3; do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  echo "$$python -m venv $(VENV)"; $$python -m venv $(VENV) && break; \
+	done
+	@test -x $(PY) || { echo "python 3.11 or newer is needed: make PYTHON=<interpreter>" >&2; exit 1; }
+	$(PY) -m pip install --quiet -c constraints/cpu.txt -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## the whole road on a small space, on a CPU
+	$(PY) examples/demo.py
+
+test: lint stale pytest ## everything CI runs; a step that fails does not hide the next
+
+lint: ruff mypy imports ## ruff, its formatter, mypy --strict, import-linter
+
+ruff: $(STAMP)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+mypy: $(STAMP)
+	$(PY) -m mypy --strict
+
+imports: $(STAMP)
+	$(VENV)/bin/lint-imports
+
+pytest: $(STAMP)
+	$(PY) -m pytest
+
+stale: $(STAMP) ## do the committed generated packages match their spaces?
+	@if compgen -G 'generated/*/supernet.py' >/dev/null; then \
+	  echo "$(PY) -m ofadsl compile --check"; $(PY) -m ofadsl compile --check; \
+	else echo "stale: nothing is generated yet"; fi
+
+format: $(STAMP) ## rewrite the sources as ruff likes them
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: $(STAMP) ## measure: every benchmarks/bench_*.py
+	@for file in benchmarks/bench_*.py; do \
+	  test -e "$$file" || { echo "bench: there is no benchmark yet"; continue; }; \
+	  echo "$(PY) $$file"; $(PY) "$$file" || exit 1; \
+	done
+
+clean: ## remove the environment, the caches and the builds
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,19 @@
+"""Fixtures that many tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of reference facts and data, too large to commit; skip where it is not."""
+    places = (REPOSITORY / "shared", REPOSITORY.parent / "shared")
+    for place in places:
+        if place.is_dir():
+            return place
+    pytest.skip(f"the reference data is not here: neither {places[0]} nor {places[1]} is a folder")
