@@ -1,1 +1,6 @@
-"""Primitive ops: one class each declares its shapes, parameters, cuts, cost and forward code."""
+"""The primitive ops of the language: one class each, in the registry OPS."""
+
+from ofadsl.ops import activation, conv, join, linear, norm, pool
+from ofadsl.ops.base import OPS, Arg, Demand, Op
+
+__all__ = ["OPS", "Arg", "Demand", "Op", "activation", "conv", "join", "linear", "norm", "pool"]

@@ -1,0 +1,403 @@
+"""Expressions over the dimensions of a space: numbers that depend on choices.
+
+In: constants, variables (a variable takes one of a few values), operators. Out: three readings of
+the same expression: ``upper`` says how much to allocate, ``evaluate`` what a given arch needs,
+``source`` the Python text for generated code. Expressions simplify themselves when they are made,
+so that a shape that no choice can change is a plain number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+Value = int | float | bool | str
+Size = "Expr | int"  # what the methods of an op take: symbols in the compiler, ints at run time
+
+LARGEST = 10**15
+"""No number of a space is larger: it keeps every float exact and every hostile product short."""
+
+
+class TooLargeError(ValueError):
+    """A number beyond LARGEST, or not finite."""
+
+
+def divisible(value: float, divisor: int = 8, least: int | None = None) -> int:
+    """Round ``value`` to a multiple of ``divisor``, at least ``least``, never below 0.9 of it."""
+    least = divisor if least is None else least
+    rounded = max(least, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+def _select(condition: Value, then: Value, orelse: Value) -> Value:
+    return then if condition else orelse
+
+
+_FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "and": lambda a, b: a and b,
+    "or": lambda a, b: a or b,
+    "not": operator.not_,
+    "neg": operator.neg,
+    "if": _select,
+    "round": round,
+    "min": min,
+    "max": max,
+    "divisible": divisible,
+}
+FUNCTIONS = ("round", "min", "max", "divisible")
+"""The functions that a user can call in an expression."""
+
+_PRECEDENCE = {"if": 1, "or": 2, "and": 3, "not": 4, "+": 6, "-": 6, "neg": 8}
+_PRECEDENCE |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 5)
+_PRECEDENCE |= dict.fromkeys(("*", "/", "//", "%"), 7)
+_ATOM = 9
+
+
+class Expr:
+    """A number, truth value or word that may depend on choices; immutable and hashable."""
+
+    __slots__ = ("_hash", "support")
+
+    support: tuple[Var, ...]
+    _hash: int
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __add__(self, other: Expr | float) -> Expr:
+        return apply("+", self, other)
+
+    def __radd__(self, other: float) -> Expr:
+        return apply("+", other, self)
+
+    def __sub__(self, other: Expr | float) -> Expr:
+        return apply("-", self, other)
+
+    def __rsub__(self, other: float) -> Expr:
+        return apply("-", other, self)
+
+    def __mul__(self, other: Expr | float) -> Expr:
+        return apply("*", self, other)
+
+    def __rmul__(self, other: float) -> Expr:
+        return apply("*", other, self)
+
+    def __floordiv__(self, other: Expr | int) -> Expr:
+        return apply("//", self, other)
+
+    def __rfloordiv__(self, other: int) -> Expr:
+        return apply("//", other, self)
+
+    def __mod__(self, other: Expr | int) -> Expr:
+        return apply("%", self, other)
+
+    def __str__(self) -> str:
+        return source(self)
+
+    def __repr__(self) -> str:
+        return f"<{source(self)}>"
+
+
+class Const(Expr):
+    """A value that no choice changes."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+        self.support = ()
+        self._hash = hash((type(value), value))
+
+    __hash__ = Expr.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Const)
+            and type(self.value) is type(other.value)
+            and self.value == other.value
+        )
+
+
+class Var(Expr):
+    """One choice of an arch, by name; ``allocate`` is a size to allocate beyond the values."""
+
+    __slots__ = ("allocate", "name", "values")
+
+    def __init__(self, name: str, values: Iterable[Value], allocate: float | None = None) -> None:
+        self.name = name
+        self.values = tuple(values)
+        self.allocate = allocate
+        self.support = (self,)
+        self._hash = hash((name, self.values))
+
+    __hash__ = Expr.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Var) and self.name == other.name and self.values == other.values
+        )
+
+
+class Apply(Expr):
+    """An operator or function on expressions; made by ``apply`` alone, which simplifies."""
+
+    __slots__ = ("args", "op")
+
+    def __init__(self, op: str, args: tuple[Expr, ...]) -> None:
+        self.op = op
+        self.args = args
+        supports = {arg.support for arg in args if arg.support}
+        if len(supports) == 1:
+            self.support = supports.pop()
+        else:
+            merged = {var.name: var for support in supports for var in support}
+            self.support = tuple(merged[name] for name in sorted(merged))
+        self._hash = hash((op, args))
+
+    __hash__ = Expr.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Apply)
+            and self._hash == other._hash
+            and self.op == other.op
+            and self.args == other.args
+        )
+
+
+TRUE, FALSE = Const(True), Const(False)
+_SMALL = 32  # so many assignments are tried when an expression is made, to see if it is constant
+_SMALL_LOGIC = 512  # the same for conditions, which are more often constant than numbers are
+_LOGIC = frozenset(("==", "!=", "<", "<=", ">", ">=", "and", "or", "not"))
+
+
+def const(value: Expr | Value) -> Expr:
+    """Return ``value`` as an expression."""
+    return value if isinstance(value, Expr) else Const(value)
+
+
+def static(expr: Expr | Value) -> Value | None:
+    """Return the value that no choice changes, or None."""
+    if isinstance(expr, Const):
+        return expr.value
+    return None if isinstance(expr, Expr) else expr
+
+
+def apply(op: str, *operands: Expr | Value) -> Expr:
+    """Return ``op`` of the operands, simplified.
+
+    Raises TooLargeError, ZeroDivisionError or TypeError where constants allow no result.
+    """
+    args = tuple(map(const, operands))
+    if all(isinstance(arg, Const) for arg in args):
+        return Const(_checked(_FUNCTIONS[op](*(arg.value for arg in args))))  # type: ignore[attr-defined]
+    simple = _identity(op, args)
+    if simple is not None:
+        return simple
+    expr = Apply(op, args)
+    if combinations(expr.support) <= (_SMALL_LOGIC if op in _LOGIC else _SMALL):
+        value = _only_value(expr)
+        if value is not None:
+            return Const(_checked(value))
+    return expr
+
+
+def _only_value(expr: Expr) -> Value | None:
+    """Return the value that ``expr`` has under every assignment, or None when there are two."""
+    values = (evaluate(expr, env) for env in assignments(expr.support))
+    first = next(values)
+    return first if all(type(v) is type(first) and v == first for v in values) else None
+
+
+def _checked(value: Value) -> Value:
+    if isinstance(value, str) or (math.isfinite(value) and abs(value) <= LARGEST):
+        return value
+    raise TooLargeError(f"a number beyond {LARGEST:.0e}")
+
+
+def _identity(op: str, args: tuple[Expr, ...]) -> Expr | None:
+    """Return the simpler equal of ``op`` of ``args`` where algebra knows one."""
+    if op in _LOGIC or op == "if":
+        return _logic_identity(op, args)
+    first, last = args[0], args[-1]
+    left, right = static(first), static(last)
+    if op in ("+", "*") and left == (0 if op == "+" else 1):
+        return last
+    if (op in ("+", "-") and right == 0) or (op in ("*", "//") and right == 1):
+        return first
+    if op == "*" and 0 in (left, right):
+        return Const(0)
+    if op == "-" and isinstance(right, int):
+        return apply("+", first, -right)
+    if op == "+" and isinstance(right, int) and isinstance(first, Apply) and first.op == "+":
+        inner = static(first.args[-1])
+        if isinstance(inner, int):  # (x + 1) - 1 is x, also deep in a shape
+            return apply("+", first.args[0], inner + right)
+    return first if op in ("min", "max") and args == (first, first) else None
+
+
+def _logic_identity(op: str, args: tuple[Expr, ...]) -> Expr | None:
+    first, last = args[0], args[-1]
+    left, right = static(first), static(last)
+    if op == "if":
+        if isinstance(left, bool):
+            return args[1] if left else last
+        return last if args[1] == last else None
+    if op in ("and", "or"):
+        neutral = op == "and"
+        if (not neutral) in (left, right):
+            return Const(not neutral)
+        if left is neutral or first == last:
+            return last
+        return first if right is neutral else None
+    return TRUE if op in ("==", "<=", ">=") and first == last else None
+
+
+def negate(condition: Expr) -> Expr:
+    """Return ``not condition``."""
+    return apply("not", condition)
+
+
+def conjunction(conditions: Iterable[Expr]) -> Expr:
+    """Return ``a and b and ...``; true of none."""
+    result: Expr = TRUE
+    for condition in conditions:
+        result = apply("and", result, condition)
+    return result
+
+
+def select(condition: Expr, then: Expr, orelse: Expr) -> Expr:
+    """Return ``then if condition else orelse``."""
+    return apply("if", condition, then, orelse)
+
+
+def combinations(variables: Iterable[Var]) -> int:
+    """Return how many assignments the variables have."""
+    return math.prod(len(var.values) for var in variables)
+
+
+def assignments(variables: Iterable[Var], *, allocated: bool = False) -> Iterator[dict[str, Value]]:
+    """Yield every assignment of the variables, the last one changing fastest."""
+    variables = tuple(variables)
+    names = [var.name for var in variables]
+    domains = [
+        (*var.values, var.allocate) if allocated and var.allocate is not None else var.values
+        for var in variables
+    ]
+    for values in itertools.product(*domains):
+        yield dict(zip(names, values, strict=True))
+
+
+def evaluate(expr: Expr | Value, env: Mapping[str, Value]) -> Value:
+    """Return the value of ``expr`` where each variable has the value that ``env`` gives it."""
+    if isinstance(expr, Apply):
+        if expr.op == "if":
+            return evaluate(expr.args[1 if evaluate(expr.args[0], env) else 2], env)
+        return _FUNCTIONS[expr.op](*[evaluate(arg, env) for arg in expr.args])
+    if isinstance(expr, Var):
+        return env[expr.name]
+    return expr.value if isinstance(expr, Const) else expr  # type: ignore[return-value]
+
+
+def tabulate(expr: Expr | Value, variables: tuple[Var, ...]) -> list[Value]:
+    """Return the values of ``expr`` over all assignments of ``variables``, in their order."""
+    names = {var.name: f"v{i}" for i, var in enumerate(variables)}
+    text = source(const(expr), lambda var: names[var.name])
+    # The text holds only what `source` writes: v<i>, checked literals and our own functions.
+    function = eval(f"lambda {', '.join(names.values())}: {text}", dict(_SCOPE))
+    return [function(*values) for values in itertools.product(*(v.values for v in variables))]
+
+
+_SCOPE: dict[str, object] = {
+    "__builtins__": {},
+    "round": round,
+    "min": min,
+    "max": max,
+    "divisible": divisible,
+}
+
+
+def upper(expr: Expr | Value, *, limit: int = 1 << 16) -> int | float:
+    """Return the largest value of ``expr``: what to allocate.
+
+    Exact up to ``limit`` assignments; beyond that a bound from the bounds of the parts.
+    """
+    if not isinstance(expr, Expr) or isinstance(expr, Const):
+        return _number(expr.value if isinstance(expr, Const) else expr)
+    if combinations(expr.support) <= limit:
+        return max(_number(evaluate(expr, e)) for e in assignments(expr.support, allocated=True))
+    return _bounds(expr)[1]
+
+
+def _number(value: object) -> int | float:
+    assert isinstance(value, int | float), value
+    return value
+
+
+def _bounds(expr: Expr) -> tuple[int | float, int | float]:
+    if combinations(expr.support) <= _SMALL or isinstance(expr, Var):
+        found = [_number(evaluate(expr, e)) for e in assignments(expr.support, allocated=True)]
+        return min(found), max(found)
+    assert isinstance(expr, Apply), expr
+    if expr.op == "if":
+        then, orelse = _bounds(expr.args[1]), _bounds(expr.args[2])
+        return min(then[0], orelse[0]), max(then[1], orelse[1])
+    if expr.op in _LOGIC:
+        return 0, 1
+    if expr.op == "%":
+        return 0, _bounds(expr.args[1])[1]
+    corners = [
+        _number(_FUNCTIONS[expr.op](*corner))
+        for corner in itertools.product(*map(_bounds, expr.args))
+    ]  # every other operator is monotone in each of its operands
+    return min(corners), max(corners)
+
+
+def source(expr: Expr | Value, name: Callable[[Var], str] = lambda var: var.name) -> str:
+    """Return Python text for ``expr``, with each variable written as ``name`` says."""
+    return _source(const(expr), name)[0]
+
+
+def _source(expr: Expr, name: Callable[[Var], str]) -> tuple[str, int]:
+    if isinstance(expr, Var):
+        return name(expr), _ATOM
+    if isinstance(expr, Const):
+        text = repr(expr.value)
+        return text, _PRECEDENCE["neg"] if text.startswith("-") else _ATOM
+    assert isinstance(expr, Apply), expr
+    own = _PRECEDENCE.get(expr.op, _ATOM)
+
+    def part(arg: Expr, least: int) -> str:
+        text, precedence = _source(arg, name)
+        return text if precedence >= least else f"({text})"
+
+    first, *rest = expr.args
+    if expr.op == "if":
+        return f"{part(rest[0], 2)} if {part(first, 2)} else {part(rest[1], 1)}", own
+    if expr.op in FUNCTIONS:
+        return f"{expr.op}({', '.join(part(arg, 0) for arg in expr.args)})", own
+    if expr.op == "not":
+        return f"not {part(first, own)}", own
+    if expr.op == "neg":
+        return f"-{part(first, own)}", own
+    op, last = expr.op, rest[0]
+    addend = static(last)
+    if op == "+" and isinstance(addend, int) and addend < 0:
+        op, last = "-", Const(-addend)
+    if own == 5:  # comparisons do not chain
+        return f"{part(first, 6)} {op} {part(last, 6)}", own
+    return f"{part(first, own)} {op} {part(last, own + 1)}", own
