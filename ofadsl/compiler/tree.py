@@ -1,0 +1,125 @@
+"""The elaborated space: every stage unrolled, every block in its place, every shape inferred.
+
+Out of the checker. The structure of the text is kept, since the supernet is written from it; the
+flat graph, which the cost model reads, is lowered from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ofadsl.compiler import syntax
+from ofadsl.compiler.scope import Scope
+from ofadsl.expr import Expr, Var
+from ofadsl.graph import Shape
+from ofadsl.ops import Op
+from ofadsl.space import Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seq:
+    """Nodes one after the other, from ``x`` to ``y``."""
+
+    nodes: tuple[TreeNode, ...]
+    x: Shape
+    y: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpNode:
+    """A primitive op."""
+
+    statement: syntax.Call = field(compare=False, repr=False)
+    name: str
+    op: Op
+    x: Shape
+    y: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockNode:
+    """A block of the language, with the scope in which its body was read."""
+
+    statement: syntax.Call = field(compare=False, repr=False)
+    name: str
+    declaration: syntax.BlockDecl = field(compare=False, repr=False)
+    scope: Scope = field(compare=False, repr=False)
+    body: Seq
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageNode:
+    """A repeated body; ``iterations[i]`` exists where the depth is greater than i."""
+
+    statement: syntax.Stage = field(compare=False, repr=False)
+    name: str
+    depth: Var
+    iterations: tuple[Iteration, ...]
+    x: Shape
+    y: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Iteration:
+    """One copy of a stage's body."""
+
+    scope: Scope = field(compare=False, repr=False)
+    body: Seq
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IfNode:
+    """Two ways, of which a condition takes one; a way that no arch takes is None."""
+
+    statement: syntax.If = field(compare=False, repr=False)
+    condition: Expr
+    then: Seq | None
+    orelse: Seq | None
+    x: Shape
+    y: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidualNode:
+    """The body's output plus its input, where the condition holds."""
+
+    statement: syntax.Residual = field(compare=False, repr=False)
+    condition: Expr
+    body: Seq
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchNode:
+    """The sum or the concatenation of several ways."""
+
+    statement: syntax.Branches = field(compare=False, repr=False)
+    op: Op
+    branches: tuple[Seq, ...]
+    y: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneOfNode:
+    """Several ways that share no weights, of which the dimension ``choice`` takes one."""
+
+    statement: syntax.OneOf = field(compare=False, repr=False)
+    name: str
+    choice: Var
+    options: tuple[Seq, ...]
+    x: Shape
+    y: Shape
+
+
+TreeNode = OpNode | BlockNode | StageNode | IfNode | ResidualNode | BranchNode | OneOfNode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A space that is valid for every choice: its combinatorics and its elaborated body."""
+
+    space: Space
+    declaration: syntax.SpaceDecl = field(compare=False, repr=False)
+    scope: Scope = field(compare=False, repr=False)
+    image_channels: int
+    resolution: Var
+    body: Seq

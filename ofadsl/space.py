@@ -1,0 +1,274 @@
+"""A search space as combinatorics: dimensions, what makes them matter, what narrows them.
+
+In: dimensions with the condition under which each is part of a subnet, and requirements. Out: the
+exact number of distinct subnets, uniform samples of them, archs as choices and as JSON. Two archs
+are the same subnet where they differ only in dimensions that do not matter to it; such a
+dimension stands at its first choice.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ofadsl.expr import (
+    TRUE,
+    Expr,
+    Value,
+    Var,
+    apply,
+    assignments,
+    combinations,
+    evaluate,
+    negate,
+)
+
+LARGEST_TABLE = 1 << 18
+"""Requirements that couple more combinations than this cannot be counted exactly."""
+
+
+class CoupledError(ValueError):
+    """The requirements couple too many dimensions; ``variables`` are those of one table."""
+
+    def __init__(self, variables: tuple[Var, ...]) -> None:
+        super().__init__(", ".join(var.name for var in variables))
+        self.variables = variables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dim:
+    """One elastic dimension; ``live`` says which subnets it is part of.
+
+    ``stage`` and ``block`` say where an arch writes it, under the name ``key``.
+    """
+
+    var: Var
+    key: str
+    stage: str | None = None
+    block: int | None = None
+    live: Expr = TRUE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A repeated body, of which the first ``depth`` are kept."""
+
+    name: str
+    depth: Var
+    blocks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A condition that every arch meets; it says nothing of dimensions that do not matter."""
+
+    text: str
+    condition: Expr
+
+
+Table = dict[tuple[int, ...], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """How one dimension is drawn: the number of subnets for each choice, given its parents."""
+
+    dim: int
+    parents: tuple[int, ...]
+    weights: Mapping[tuple[int, ...], tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """All archs of a space; an arch is a tuple of choice indices in the order of ``dims``."""
+
+    name: str
+    params: tuple[tuple[str, Value], ...]
+    dims: tuple[Dim, ...]
+    stages: tuple[Stage, ...]
+    requirements: tuple[Requirement, ...]
+
+    def size(self, *, with_resolution: bool = True) -> int:
+        """Return the exact number of distinct subnets, or of those at one resolution."""
+        total, _ = _eliminate(self)
+        resolutions = [d for d in self.dims if d.var.name == "resolution"]
+        if with_resolution or not resolutions:
+            return total
+        return total // len(resolutions[0].var.values)
+
+    def draws(self) -> tuple[Draw, ...]:
+        """Return the order and the weights in which uniform samples are drawn."""
+        return _eliminate(self)[1]
+
+    def sample(self, rng: random.Random) -> tuple[int, ...]:
+        """Return an arch drawn uniformly from the distinct subnets."""
+        return next(self.samples(rng))
+
+    def samples(self, rng: random.Random) -> Iterator[tuple[int, ...]]:
+        """Yield archs drawn uniformly from the distinct subnets, without end."""
+        draws = self.draws()
+        while True:
+            arch = [0] * len(self.dims)
+            for draw in draws:
+                weights = draw.weights[tuple(arch[p] for p in draw.parents)]
+                ticket = rng.randrange(sum(weights))
+                for choice, weight in enumerate(weights):
+                    ticket -= weight
+                    if ticket < 0:
+                        arch[draw.dim] = choice
+                        break
+            yield tuple(arch)
+
+    def values(self, arch: tuple[int, ...]) -> dict[str, Value]:
+        """Return the value of each dimension by name."""
+        return {d.var.name: d.var.values[i] for d, i in zip(self.dims, arch, strict=True)}
+
+    def contains(self, arch: tuple[int, ...]) -> bool:
+        """Return whether the choices meet every requirement."""
+        values = self.values(arch)
+        return all(evaluate(r.condition, values) for r in self.requirements)
+
+    def to_json(self, arch: tuple[int, ...]) -> dict[str, Any]:
+        """Return the arch as arch.json writes it; what does not matter is left out."""
+        values = self.values(arch)
+        stages: dict[str, dict[str, Any]] = {}
+        choices: dict[str, Value] = {}
+        result: dict[str, Any] = {"space": self.name}
+        for stage in self.stages:
+            depth = values[stage.depth.name]
+            assert isinstance(depth, int)
+            stages[stage.name] = {"depth": depth, "blocks": [{} for _ in range(depth)]}
+        for dim in self.dims:
+            value = values[dim.var.name]
+            if dim.key == "resolution" and dim.stage is None:
+                result["resolution"] = value
+            elif not evaluate(dim.live, values):
+                continue
+            elif dim.stage is None:
+                choices[dim.key] = value
+            elif dim.block is None:
+                stages[dim.stage][dim.key] = value
+            else:
+                stages[dim.stage]["blocks"][dim.block][dim.key] = value
+        for stage in self.stages:
+            if not any(d.stage == stage.name and d.block is not None for d in self.dims):
+                del stages[stage.name]["blocks"]
+        result["stages"] = stages
+        return result | ({"choices": choices} if choices else {})
+
+
+def effective(condition: Expr, dims: Mapping[str, Dim], when: Expr = TRUE) -> Expr:
+    """Return ``condition`` where all that it mentions is part of the subnet, else true."""
+    live = when
+    for var in condition.support:
+        live = apply("and", live, dims[var.name].live)
+    return condition if live == TRUE else apply("or", negate(live), condition)
+
+
+def _factors(space: Space) -> Iterator[tuple[tuple[Var, ...], Table]]:
+    for dim in space.dims:
+        if dim.live != TRUE:
+            first = apply("==", dim.var, dim.var.values[0])
+            yield _table(apply("or", dim.live, first))
+    for requirement in space.requirements:
+        if requirement.condition != TRUE:
+            yield _table(requirement.condition)
+
+
+def _table(condition: Expr) -> tuple[tuple[Var, ...], Table]:
+    variables = condition.support
+    if combinations(variables) > LARGEST_TABLE:
+        raise CoupledError(variables)
+    indices = itertools.product(*(range(len(var.values)) for var in variables))
+    pairs = zip(indices, assignments(variables), strict=True)
+    return variables, {index: 1 for index, env in pairs if evaluate(condition, env)}
+
+
+def _eliminate(space: Space) -> tuple[int, tuple[Draw, ...]]:
+    """Sum the dimensions out one by one, the least connected first.
+
+    Returns the number of archs and, in the reverse order, how to draw each dimension given those
+    that were summed out after it. This is variable elimination on the factors of the space.
+    """
+    position = {dim.var.name: i for i, dim in enumerate(space.dims)}
+    domains = {dim.var.name: dim.var for dim in space.dims}
+    factors: dict[int, tuple[tuple[str, ...], Table]] = {}
+    of: dict[str, set[int]] = {name: set() for name in position}
+    neighbours: dict[str, set[str]] = {name: set() for name in position}
+
+    def add(names: tuple[str, ...], table: Table) -> None:
+        key = next(fresh)
+        factors[key] = names, table
+        for name in names:
+            of[name].add(key)
+            neighbours[name].update(names)
+            neighbours[name].discard(name)
+
+    fresh = itertools.count()
+    total = 1
+    for variables, table in _factors(space):
+        if variables:
+            add(tuple(var.name for var in variables), table)
+        else:
+            total *= table.get((), 0)
+    queue = [(len(neighbours[name]), position[name], name) for name in position]
+    heapq.heapify(queue)
+    done: set[str] = set()
+    draws = []
+    while queue:
+        degree, _, name = heapq.heappop(queue)
+        if name in done:
+            continue
+        if degree != len(neighbours[name]):
+            heapq.heappush(queue, (len(neighbours[name]), position[name], name))
+            continue
+        done.add(name)
+        scope = tuple(sorted(neighbours[name], key=position.__getitem__))
+        if combinations([domains[n] for n in (*scope, name)]) > LARGEST_TABLE:
+            raise CoupledError(tuple(domains[n] for n in (*scope, name)))
+        weights = _join(name, scope, [factors.pop(key) for key in sorted(of[name])], domains)
+        parents = tuple(position[n] for n in scope)
+        draws.append(Draw(dim=position[name], parents=parents, weights=weights))
+        for other in scope:
+            of[other] = {key for key in of[other] if key in factors}
+            neighbours[other].discard(name)
+            neighbours[other].update(n for n in scope if n != other)
+        message = {index: sum(row) for index, row in weights.items()}
+        if scope:
+            add(scope, message)
+        else:
+            total *= message.get((), 0)
+    return total, tuple(reversed(draws))
+
+
+def _join(
+    name: str,
+    scope: tuple[str, ...],
+    factors: list[tuple[tuple[str, ...], Table]],
+    domains: Mapping[str, Var],
+) -> dict[tuple[int, ...], tuple[int, ...]]:
+    """Return, for each assignment of ``scope``, the product of the factors for each choice."""
+    ranges = [range(len(domains[n].values)) for n in scope]
+    choices = range(len(domains[name].values))
+    if not factors:
+        return {index: tuple(1 for _ in choices) for index in itertools.product(*ranges)}
+    names = (*scope, name)
+    places = [[names.index(n) for n in own] for own, _ in factors]
+    rows = {}
+    for index in itertools.product(*ranges):
+        row = []
+        for choice in choices:
+            full = (*index, choice)
+            weight = 1
+            for place, (_, table) in zip(places, factors, strict=True):
+                weight *= table.get(tuple(full[i] for i in place), 0)
+                if not weight:
+                    break
+            row.append(weight)
+        if any(row):
+            rows[index] = tuple(row)
+    return rows
