@@ -99,3 +99,22 @@ def fault(
 ) -> Diagnostics:
     """Return a report of a single mistake, ready to raise."""
     return Diagnostics([Diagnostic(code=code, message=message, span=span, label=label, help=help)])
+
+
+def ordered(items: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return ``items`` in the order of the text, exact duplicates dropped."""
+    unique = dict.fromkeys(items)
+    return tuple(sorted(unique, key=lambda item: place(item.span)))
+
+
+def place(span: Span | None) -> tuple[str, int]:
+    """Return what orders reports: the path, the offset; what has no place comes first."""
+    return ("", -1) if span is None else (span.source.path, span.start)
+
+
+def render(items: Iterable[Diagnostic], *, color: bool = False) -> str:
+    """Return the text of a report."""
+    return "\n\n".join(
+        f"error[{i.code}]: {i.message}\n  --> {i.span}\n  {i.label}\n   = help: {i.help}"
+        for i in items
+    )
