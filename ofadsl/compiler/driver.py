@@ -16,8 +16,7 @@ from ofadsl.diagnostics import Diagnostic, Source, Span
 
 NESTING = 100  # levels of brackets, and of the tree: what reads it may recurse
 
-OPENERS = ("LPAR", "LSQB", "LBRACE")
-CLOSERS = ("RPAR", "RSQB", "RBRACE")
+CLOSER = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,9 +47,10 @@ class Parser:
     closed: Bracket | None = None  # by the token that was taken last
     closings: list[tuple[Bracket, int]] = field(default_factory=list)  # bodies, and their `}`
     stand_ins: set[int] = field(default_factory=set)  # tokens `{` whose body is a stand-in
+    errors: list[int] = field(default_factory=list)  # the tokens at which errors were met
 
 
-class TooDeep(Exception):  # noqa: N818  (it ends the parse; the report is what the user sees)
+class TooDeep(Exception):
     """The tree is deeper than what reads it may recurse."""
 
     def __init__(self, token: int) -> None:
@@ -75,8 +75,8 @@ def run(parser: Parser, final: int, recover: Callable[[Parser], bool]) -> Any:
     """Take tokens up to the end; return the value, or None where ``recover`` gives up."""
     tables, kinds, states = parser.tables, parser.tokens.kinds, parser.states
     actions, newline, end = tables.actions, tables.kinds["_NEWLINE"], tables.kinds[END]
-    openers = {tables.kinds[name] for name in OPENERS}
-    closers = {tables.kinds[name] for name in CLOSERS}
+    openers = {tables.kinds[name] for name in CLOSER}
+    closers = {tables.kinds[name] for name in CLOSER.values()}
     while True:
         kind = kinds[parser.at]
         if kind == newline and parser.brackets[-1].soft:

@@ -1,14 +1,169 @@
-def recover(parser):
-    k = parser.tables.terminals[parser.tokens.kinds[parser.at]]
-    from ofadsl.diagnostics import Diagnostic
-    from ofadsl.compiler.tokens import place
+"""What to do with a syntax error: report it once, mend what can be mended, go on.
 
-    i = parser.at
-    parser.mistakes.append(
-        Diagnostic(
-            code="OFA001",
-            message=f"unexpected {k}",
-            span=place(parser.source, parser.tokens.starts[i], parser.tokens.ends[i]),
-        )
+Each repair looks at the parser, which stands before a token that it cannot take. One that knows
+the mistake reports it and edits the tokens or the stack so that the parse goes on as if the text
+had been right; the others leave it alone. The last repair gives up the statement.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+from ofadsl.compiler.brackets import mismatched, unclosed_body, unclosed_bracket, unmatched
+from ofadsl.compiler.driver import Parser, text
+from ofadsl.compiler.lookahead import (
+    accepted,
+    after,
+    anchor,
+    first_token,
+    goes_on,
+    indent,
+    kind,
+    token_span,
+)
+from ofadsl.compiler.skipping import insert, report, skip_statement, unwind
+from ofadsl.compiler.tables import BAD, END
+from ofadsl.compiler.tokens import MISTAKES
+from ofadsl.compiler.wording import advice, expected, found
+
+Repair = Callable[[Parser], bool]
+ALIKE = 0.7  # of difflib's ratio, for a misspelt word
+
+
+def recover(parser: Parser) -> bool:
+    """Report and mend the error at the token that is looked at; False where nothing is left."""
+    stuck = parser.errors[-3:] == [parser.at] * 3
+    parser.errors.append(parser.at)
+    if stuck or len(parser.mistakes) >= MISTAKES:
+        return False
+    for repair in REPAIRS:
+        if repair(parser):
+            break
+    return kind(parser, parser.at) != END or parser.at not in parser.errors
+
+
+def reported(parser: Parser) -> bool:
+    """Skip what is a consequence of a mistake that is known already."""
+    start = parser.tokens.starts[parser.at]
+    known = kind(parser, parser.at) == BAD or any(
+        mistake.span is not None and mistake.span.start == start
+        for mistake in parser.tokens.mistakes
     )
+    if not known and not (parser.closed and parser.closed.stand_in):
+        return False
+    skip_statement(parser)
+    return True
+
+
+def misspelt(parser: Parser) -> bool:
+    """Read a name that is nearly a word of the language as that word."""
+    at = parser.at
+    if kind(parser, at) == "NAME" and misspelt_at(parser, at, len(parser.states)):
+        return True
+    # `stge s1 depth 2 {`: a call of `stge` so far, and the error comes one token later.
+    height = anchor(parser)
+    before = at - 1
+    if kind(parser, before) != "NAME" or first_token(parser, height) > before:
+        return False
+    base = max(i for i, first in enumerate(parser.firsts) if first <= before)
+    return base >= height and misspelt_at(parser, before, base)
+
+
+def misspelt_at(parser: Parser, at: int, height: int) -> bool:
+    """Read the token ``at``, which comes after ``height`` symbols, as the word it is like."""
+    states = parser.states[:height]
+    tables = parser.tables
+    words = {
+        word: tables.terminals[token]
+        for word, token in tables.literals.items()
+        if word.isalpha() and after(tables, states, tables.terminals[token]) is not None
+    }
+    near = difflib.get_close_matches(text(parser, at), words, n=1, cutoff=ALIKE)
+    if not near or not goes_on(parser, states, [words[near[0]], kind(parser, at + 1)]):
+        return False
+    report(
+        parser,
+        token_span(parser, at),
+        f"expected {expected(accepted(tables, states))}",
+        label=f"found `{text(parser, at)}`",
+        help=f"did you mean `{near[0]}`?",
+    )
+    unwind(parser, height)
+    parser.tokens.kinds[at] = tables.kinds[words[near[0]]]
+    parser.at = at
+    return True
+
+
+def confused(parser: Parser) -> bool:
+    """Read `=` as `:` or `==`, and `:` as `=`, where only the other can stand."""
+    at, can = parser.at, accepted(parser.tables, parser.states)
+    name = kind(parser, at)
+    if name == "EQUAL" and "COLON" in can:
+        meant, help = "COLON", "did you mean `:`? an argument is written `name: value`"
+        if len(parser.states) == anchor(parser) + 1:
+            return False  # `x = ...`: a statement, which a `:` would not save
+    elif name == "EQUAL" and "COMPARE" in can:
+        meant, help = "COMPARE", "did you mean `==`?"
+    elif name == "COLON" and "EQUAL" in can:
+        meant, help = "EQUAL", "did you mean `=`?"
+    else:
+        return False
+    if not goes_on(parser, parser.states, [meant, kind(parser, at + 1)]):
+        return False
+    say_expected(parser, help)
+    parser.tokens.kinds[at] = parser.tables.kinds[meant]
+    return True
+
+
+def missing_body(parser: Parser) -> bool:
+    """Go on with a body whose `{` is missing, or stands on the next line."""
+    at, can = parser.at, accepted(parser.tables, parser.states)
+    if kind(parser, at) != "_NEWLINE" or "LBRACE" not in can or "NUMBER" in can:
+        return False
+    if kind(parser, at + 1) == "LBRACE":
+        say_expected(parser, "`{` stands on the line of what it belongs to")
+        parser.at += 1
+        return True
+    if can & {"PLUS", "WHEN", "LPAR"} and kind(parser, at + 1) != END:
+        start = first_token(parser, anchor(parser))
+        if indent(parser, at + 1) > indent(parser, start):
+            say_expected(parser, "")
+            insert(parser, at, "LBRACE")
+            return True
     return False
+
+
+def abandoned(parser: Parser) -> bool:
+    """Say what was expected, and give up the statement."""
+    say_expected(parser, advice(parser, accepted(parser.tables, parser.states)))
+    skip_statement(parser)
+    return True
+
+
+def say_expected(parser: Parser, help: str) -> None:
+    """Report what was expected and what was found at the token that is looked at."""
+    at = parser.at
+    words = expected(accepted(parser.tables, parser.states))
+    if kind(parser, at) == "COMPARE" and "the end" in words:
+        words = "the end of the condition"
+    report(
+        parser,
+        token_span(parser, at),
+        f"expected {words}",
+        label=f"found {found(parser, at)}",
+        help=help,
+    )
+
+
+REPAIRS: tuple[Repair, ...] = (
+    reported,
+    unclosed_body,
+    unmatched,
+    mismatched,
+    unclosed_bracket,
+    misspelt,
+    confused,
+    missing_body,
+    abandoned,
+)
