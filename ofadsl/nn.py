@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ofadsl.choices import Arch, Choices, blocks_of, one_of, stage
-from ofadsl.expr import Expr, Var, divisible, source
+from ofadsl.expr import Var, const, divisible, source
 from ofadsl.ops import OPS, Op
 from ofadsl.ops.base import Centre, Param, whole
 
@@ -147,10 +147,10 @@ def _cut(name: str, param: Param, symbolic: Param) -> list[str]:
     """Return the lines that set ``name`` to the part of the tensor that a subnet uses."""
     conditions, slices = [], []
     for full, cut in zip(param.cuts, symbolic.cuts, strict=True):
-        if not isinstance(cut.size, Expr) or not cut.size.support:
+        total, size = whole(full.size), source(cut.size)
+        if total == 1 or not const(cut.size).support:
             slices.append(":")
             continue
-        total, size = whole(full.size), source(cut.size)
         conditions.append(f"{size} != {total}")
         if isinstance(cut, Centre):
             slices.append(f"({total} - {size}) // 2:({total} + {size}) // 2")
@@ -163,6 +163,8 @@ def _cut(name: str, param: Param, symbolic: Param) -> list[str]:
             step = f"shrink({name}, {large}, {small}, module.transform_{large}to{small})"
             lines.append(f"if {size} < {large}: {name} = {step}")
         conditions, slices = conditions[:-2], slices[:-2]
+    while slices and slices[-1] == ":":
+        slices.pop()
     if conditions:
         part = f"{name} = {name}[{', '.join(slices)}]"
         lines.insert(1, f"if {' or '.join(dict.fromkeys(conditions))}: {part}")
