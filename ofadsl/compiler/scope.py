@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
-from ofadsl.expr import TRUE, Expr, Value, Var
+from ofadsl.expr import TRUE, Expr, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +59,17 @@ class Place:
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """Names seen from one body, and the dimensions that its expressions made."""
+    """Names seen from one body, and what its expressions came to.
+
+    ``values`` and ``calls`` keep, by the identity of an expression, its value and the scope of a
+    function's body: a set that was read once stays one dimension, and what is generated later can
+    ask what an expression stood for.
+    """
 
     parent: Scope | None = None
     names: dict[str, Binding] = field(default_factory=dict)
-    dims: dict[int, Var] = field(default_factory=dict)
+    values: dict[int, Expr] = field(default_factory=dict)
+    calls: dict[int, Scope] = field(default_factory=dict)
 
     def find(self, name: str) -> Binding | None:
         """Return what ``name`` stands for, or None."""
@@ -74,14 +80,20 @@ class Scope:
             scope = scope.parent
         return None
 
+    def bind(
+        self,
+        name: str,
+        meaning: Meaning,
+        origin: syntax.Expression | None = None,
+        scope: Scope | None = None,
+    ) -> None:
+        """Give ``name`` a meaning, read from ``origin`` in ``scope``."""
+        self.names[name] = Binding(meaning=meaning, origin=origin, scope=scope)
+
     def inner(self) -> Scope:
         """Return a scope inside this one."""
         return Scope(parent=self)
 
     def snapshot(self) -> Scope:
-        """Return the scope as it is now, whatever is added later."""
+        """Return the names as they are now, whatever is added later."""
         return Scope(parent=self.parent, names=dict(self.names))
-
-    def visible(self) -> list[str]:
-        """Return every name that can be seen from here."""
-        return list(self.names) + (self.parent.visible() if self.parent else [])

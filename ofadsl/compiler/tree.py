@@ -18,9 +18,10 @@ from ofadsl.space import Space
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seq:
-    """Nodes one after the other, from ``x`` to ``y``."""
+    """Nodes one after the other, from ``x`` to ``y``, and the scope of their text."""
 
     nodes: tuple[TreeNode, ...]
+    scope: Scope = field(compare=False, repr=False)
     x: Shape
     y: Shape
 
@@ -38,33 +39,23 @@ class OpNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockNode:
-    """A block of the language, with the scope in which its body was read."""
+    """A block of the language, or a stage's body of several statements, in its place."""
 
-    statement: syntax.Call = field(compare=False, repr=False)
     name: str
     declaration: syntax.BlockDecl = field(compare=False, repr=False)
-    scope: Scope = field(compare=False, repr=False)
     body: Seq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageNode:
-    """A repeated body; ``iterations[i]`` exists where the depth is greater than i."""
+    """A repeated block; ``blocks[i]`` exists where the depth is greater than i."""
 
     statement: syntax.Stage = field(compare=False, repr=False)
     name: str
     depth: Var
-    iterations: tuple[Iteration, ...]
+    blocks: tuple[BlockNode, ...]
     x: Shape
     y: Shape
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Iteration:
-    """One copy of a stage's body."""
-
-    scope: Scope = field(compare=False, repr=False)
-    body: Seq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +110,5 @@ class Checked:
 
     space: Space
     declaration: syntax.SpaceDecl = field(compare=False, repr=False)
-    scope: Scope = field(compare=False, repr=False)
-    image_channels: int
     resolution: Var
     body: Seq

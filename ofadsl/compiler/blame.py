@@ -1,0 +1,62 @@
+"""From a rule that does not hold to the place in the user's text that breaks it.
+
+A value may come a long way: out of a set, through a `let`, into a block of the prelude. The
+message points at where the user wrote it, and notes where it hurts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ofadsl.compiler import syntax
+from ofadsl.compiler.calls import Written
+from ofadsl.diagnostics import Span
+from ofadsl.expr import UNKNOWN, Const, Expr, Value, Var, evaluate
+from ofadsl.ops import Demand
+
+
+def origin(written: Written, choices: Mapping[str, Value]) -> Span:
+    """Return the span that a value comes from; of a set, the member that ``choices`` took."""
+    expr, scope = written
+    value = scope.values.get(id(expr))
+    while isinstance(expr, syntax.Name):
+        binding = scope.find(expr.text)
+        if binding is None or binding.origin is None or binding.scope is None:
+            break
+        expr, scope = binding.origin, binding.scope
+    if isinstance(expr, syntax.SetLit) and isinstance(value, Var):
+        for item in expr.items:
+            if isinstance(item, syntax.Number) and item.value == choices.get(value.name):
+                return item.span
+    return expr.span
+
+
+def found(demand: Demand, choices: Mapping[str, Value]) -> str:
+    """Return the values that break a demand, and the choices that lead to them."""
+    shown = {name: _value(value, choices) for name, value in demand.values.items()}
+    text = demand.found.format(**shown)
+    depends = {var.name for value in demand.values.values() for var in _support(value)}
+    where = [f"{name} is {choices[name]}" for name in choices if name in depends]
+    return (
+        f"{text}, where {' and '.join(where[:3])}" if where and not _obvious(text, where) else text
+    )
+
+
+def _obvious(text: str, where: list[str]) -> bool:
+    """Return whether the choices say no more than the values do."""
+    return len(where) == 1 and where[0].rsplit(" ", 1)[-1] in text.split()
+
+
+def _support(value: Expr | int) -> tuple[Var, ...]:
+    return value.support if isinstance(value, Expr) else ()
+
+
+def _value(value: Expr | int, choices: Mapping[str, Value]) -> Value:
+    if not isinstance(value, Expr):
+        return value
+    if value is UNKNOWN:
+        return "?"
+    if isinstance(value, Const):
+        return value.value
+    others = {var.name: var.values[0] for var in value.support}
+    return evaluate(value, {**others, **choices})

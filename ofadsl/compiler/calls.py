@@ -1,0 +1,95 @@
+"""Arguments of a call to an op or a block: which parameter each one is for, and its value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ofadsl.compiler import syntax
+from ofadsl.compiler.evaluate import Evaluator, kind
+from ofadsl.compiler.scope import Place, Scope
+from ofadsl.diagnostics import Span
+from ofadsl.expr import UNKNOWN, Apply, Const, Expr, Var, apply, static
+from ofadsl.ops import Arg
+
+Written = tuple[syntax.Expression, Scope]
+Defaults = Mapping[str, Mapping[str, Written]]
+
+
+def bind(
+    call: syntax.Call, parameters: Sequence[str], scope: Scope, defaults: Defaults
+) -> dict[str, Written]:
+    """Return the expression written for each parameter; what is written wrongly is left out."""
+    result = dict(defaults.get(call.callee.text, {}))
+    positional = 0
+    for argument in call.arguments:
+        if argument.name is not None:
+            name = argument.name.text
+        elif positional < len(parameters):
+            name = parameters[positional]
+            positional += 1
+        else:
+            continue
+        if name in parameters:
+            result[name] = (argument.value, scope)
+    return result
+
+
+def op_value(arg: Arg, written: Written | None, evaluator: Evaluator, place: Place) -> Expr:
+    """Return the value of an argument of an op, of the kind that the op takes."""
+    if written is None:
+        return UNKNOWN if arg.default is None else Const(arg.default)
+    expr, scope = written
+    value = evaluator.value(expr, scope, place, arg.name)
+    if value is UNKNOWN:
+        return UNKNOWN
+    wanted = {"flag": "a condition", "word": "a word"}.get(arg.kind, "a number")
+    if kind(value) != wanted:
+        label = f"this is {kind(value)}"
+        rule = f"`{arg.name}` takes {wanted}"
+        evaluator.report.add("OFA040", rule, expr.span, label, _one_of(arg))
+        return UNKNOWN
+    if arg.kind != "size" and static(value) is None:
+        rule = f"`{arg.name}` must be the same in every subnet"
+        label = f"this depends on {', '.join(v.name for v in value.support)}"
+        evaluator.report.add("OFA048", rule, expr.span, label)
+        return UNKNOWN
+    if arg.kind == "word" and static(value) not in arg.words:
+        rule = f"`{arg.name}` takes one of its own words"
+        label = f"`{static(value)}` is not one of them"
+        evaluator.report.add("OFA040", rule, expr.span, label, _one_of(arg))
+        return UNKNOWN
+    if arg.kind in ("size", "whole"):
+        return whole(arg.name, value, expr.span, evaluator, place)
+    return value
+
+
+def whole(name: str, value: Expr, span: Span, evaluator: Evaluator, place: Place) -> Expr:
+    """Return a value as a whole number for every choice."""
+    rounded = apply("round", value)
+    if not evaluator.always(apply("==", rounded, value), place):
+        rule = f"`{name}` takes a whole number"
+        label = f"{value} here" if value.support else f"{static(value)} here"
+        help = "use `round(...)` or `divisible(..., 8)`"
+        evaluator.report.add("OFA050", rule, span, label, help)
+        return UNKNOWN
+    number = static(value)
+    if number is not None:
+        return Const(int(number)) if isinstance(number, int | float) else UNKNOWN
+    return value if _is_whole(value) else rounded
+
+
+def _is_whole(value: Expr) -> bool:
+    """Return whether ``value`` is made of whole numbers by operators that keep them whole."""
+    if isinstance(value, Const):
+        return isinstance(value.value, int)
+    if isinstance(value, Var):
+        return all(isinstance(v, int) for v in value.values)
+    assert isinstance(value, Apply)
+    if value.op in ("round", "divisible"):
+        return True
+    parts = value.args[1:] if value.op == "if" else value.args
+    return value.op != "/" and all(_is_whole(arg) for arg in parts)
+
+
+def _one_of(arg: Arg) -> str:
+    return f"one of {', '.join(f'`{word}`' for word in arg.words)}" if arg.words else ""

@@ -1,0 +1,201 @@
+"""From a program to a space that is valid for every choice, or to all that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ofadsl.compiler import syntax
+from ofadsl.compiler.elaborate import Block, Elaborator, Flow, SpaceTooLargeError
+from ofadsl.compiler.evaluate import Evaluator
+from ofadsl.compiler.library import Program
+from ofadsl.compiler.report import Report
+from ofadsl.compiler.require import requirements
+from ofadsl.compiler.resolve import resolve
+from ofadsl.compiler.scope import Choices, Place, Scope
+from ofadsl.compiler.settings import bind_parameters
+from ofadsl.compiler.tree import Checked
+from ofadsl.expr import UNKNOWN, Expr, Var, static
+from ofadsl.graph import Shape
+from ofadsl.space import CoupledError, Requirement, Space
+
+NOWHERE = Place()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """The space to check, and what the user set."""
+
+    program: Program
+    space: syntax.SpaceDecl
+    settings: Mapping[str, str]
+
+
+def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
+    """Return the space of ``program`` with its parameters set, or None for a file of blocks.
+
+    Raises Diagnostics with every mistake found.
+    """
+    names = Report()
+    resolve(program, names)
+    spaces = program.spaces()
+    for extra in spaces[1:]:
+        label, help = "this is another one", "move it to a file of its own"
+        names.add("OFA028", "a file holds one space", extra.name.span, label, help)
+    if not spaces:
+        names.finish()
+        return None
+    task = Task(program=program, space=spaces[0], settings=settings)
+    values = Report()
+    checked = None
+    if not names.has("OFA026"):  # a block inside itself has no end
+        checked = _attempt(task, values, ())
+        if checked is not None and checked.space.requirements:
+            # What is required may stand after what needs it, so the second reading knows it all.
+            given = tuple(r.condition for r in checked.space.requirements)
+            values = Report()
+            checked = _attempt(task, values, given)
+    values.found.update(names.found)
+    values.finish()
+    assert checked is not None
+    return checked
+
+
+def _attempt(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | None:
+    evaluator = Evaluator(report=report, given=given)
+    files = {id(file): Scope() for file in task.program.files}
+    elaborator = Elaborator(evaluator=evaluator, blocks={}, main=task.program.path)
+    for file in task.program.files:
+        lets = tuple(item for item in file.items if isinstance(item, syntax.Let))
+        elaborator.body(lets, _flow(UNKNOWN_INPUT, files[id(file)]))
+    elaborator.blocks = {
+        block.name.text: Block(declaration=block, scope=files[id(file)])
+        for block, file in reversed(list(task.program.blocks()))
+    }
+    scope = files[id(task.program.main)].inner()
+    params = bind_parameters(task.space, task.settings, scope, evaluator)
+    x = _images(task.space, scope, evaluator)
+    flow = _flow(x, scope, elaborator.labels(task.space.body))
+    try:
+        body = elaborator.body(task.space.body, flow)
+    except SpaceTooLargeError:
+        report.add("OFA054", "a space has at most 32768 ops", task.space.name.span, "more here")
+        return None
+    if not body.nodes:
+        report.add("OFA058", "a space needs an operation", task.space.name.span, "none here")
+    found = requirements(elaborator)
+    space = Space(
+        name=task.space.name.text,
+        params=params,
+        dims=tuple(evaluator.dims.by_name.values()),
+        stages=tuple(elaborator.stages),
+        requirements=tuple(requirement for requirement, _ in found),
+    )
+    if not report.found:
+        _unused(elaborator, space)
+        _count(space, tuple(statement for _, statement in found), report)
+    resolution = x.spatial[0]
+    if not isinstance(resolution, Var):
+        return None  # reported with the input
+    return Checked(space=space, declaration=task.space, resolution=resolution, body=body)
+
+
+UNKNOWN_INPUT = Shape(channels=UNKNOWN, spatial=(UNKNOWN, UNKNOWN))
+
+
+def _flow(x: Shape, scope: Scope, names: Mapping[int, str] | None = None) -> Flow:
+    return Flow(x=x, scope=scope, place=NOWHERE, defaults={}, names=names or {}, prefix="")
+
+
+def _images(space: syntax.SpaceDecl, scope: Scope, evaluator: Evaluator) -> Shape:
+    """Return the shape of the images, and make the resolution a dimension."""
+    report = evaluator.report
+    inputs = [s for s in space.body if isinstance(s, syntax.Input)]
+    help = "write `input image(channels: 3, size: 224)` at its beginning"
+    if not inputs:
+        report.add("OFA030", "a space says what comes in", space.name.span, "no input here", help)
+        return UNKNOWN_INPUT
+    for extra in inputs[1:]:
+        report.add("OFA030", "a space has one input", extra.span, "this is another one")
+    given = dict(
+        zip(("channels", "size"), (a for a in inputs[0].arguments if not a.name), strict=False)
+    )
+    given |= {a.name.text: a for a in inputs[0].arguments if a.name}
+    if not {"channels", "size"} <= given.keys():
+        return UNKNOWN_INPUT  # reported where names are resolved
+    before = space.body[: space.body.index(inputs[0])]
+    if any(not isinstance(s, syntax.Let | syntax.Default) for s in before):
+        label = "this comes after an operation or a choice"
+        report.add("OFA030", "the input comes first", inputs[0].span, label, help)
+        return UNKNOWN_INPUT
+    return _image(given["channels"].value, given["size"].value, before, scope, evaluator)
+
+
+def _image(
+    channels: syntax.Expression,
+    size: syntax.Expression,
+    before: tuple[syntax.Statement, ...],
+    scope: Scope,
+    evaluator: Evaluator,
+) -> Shape:
+    reader = Elaborator(evaluator=evaluator, blocks={}, main="")
+    inner = scope.inner()
+    reader.body(before, _flow(UNKNOWN_INPUT, inner))
+    count = evaluator.value(channels, inner, NOWHERE)
+    number = static(count)
+    if count is not UNKNOWN and not (isinstance(number, int) and number > 0):
+        label = f"{count} here"
+        rule = "images have a fixed, positive number of channels"
+        evaluator.report.add("OFA048", rule, channels.span, label)
+        count = UNKNOWN
+    sizes = evaluator.choices(size, inner, NOWHERE) or Choices(values=())
+    wrong = [v for v in sizes.values if not isinstance(v, int) or v < 1]
+    if wrong or not sizes.values:
+        if wrong:
+            rule = "a resolution is a positive number of pixels"
+            evaluator.report.add("OFA048", rule, size.span, f"{wrong[0]} here")
+        return Shape(channels=count, spatial=(UNKNOWN, UNKNOWN))
+    resolution = evaluator.dims.make("resolution", sizes.values, NOWHERE, size.span)
+    return Shape(channels=count, spatial=(resolution, resolution))
+
+
+def _unused(elaborator: Elaborator, space: Space) -> None:
+    """Report dimensions that change nothing: they would count each subnet several times."""
+    used = {*elaborator.used, "resolution"}
+    used.update(v.name for dim in space.dims for v in dim.live.support)
+    evaluator = elaborator.evaluator
+    for dim in space.dims:
+        if dim.var.name not in used and len(dim.var.values) > 1:
+            span, _ = elaborator.locate(evaluator.dims.spans[dim.var.name])
+            label = f"nothing depends on `{dim.var.name}`"
+            help = "use it, or give it one value"
+            rule = "a dimension changes the network"
+            evaluator.report.add("OFA055", rule, span, label, help)
+
+
+def _count(space: Space, statements: tuple[syntax.Require, ...], report: Report) -> None:
+    """Report requirements that leave no subnet, or too many combinations to count."""
+    try:
+        if not space.requirements or space.size():
+            return
+        for last in range(1, len(statements) + 1):
+            part = tuple(space.requirements[:last])
+            if not _with(space, part).size():
+                rule = "the requirements leave no subnet"
+                label = "after this one nothing is left"
+                report.add("OFA052", rule, statements[last - 1].condition.span, label)
+                return
+    except CoupledError as error:
+        rule = "the requirements tie too many dimensions together to count the subnets"
+        names = ", ".join(f"`{var.name}`" for var in error.variables[:6])
+        report.add("OFA053", rule, statements[0].condition.span, f"{names} and others, together")
+
+
+def _with(space: Space, part: tuple[Requirement, ...]) -> Space:
+    return Space(
+        name=space.name,
+        params=space.params,
+        dims=space.dims,
+        stages=space.stages,
+        requirements=part,
+    )

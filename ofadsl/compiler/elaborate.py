@@ -1,0 +1,510 @@
+"""Statements to the elaborated tree: stages unrolled, blocks opened, shapes inferred and proven.
+
+In: resolved syntax. Out: nodes with shapes for every choice. A mistake is reported once and
+leaves an unknown shape behind, so that what follows is still read but not accused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+
+from ofadsl.compiler import syntax
+from ofadsl.compiler.blame import found, origin
+from ofadsl.compiler.calls import Defaults, Written, bind, op_value
+from ofadsl.compiler.evaluate import Evaluator
+from ofadsl.compiler.labels import labels
+from ofadsl.compiler.prove import UnprovableError, counterexample
+from ofadsl.compiler.scope import Choices, Function, Place, Scope, StageRef
+from ofadsl.compiler.tree import (
+    BlockNode,
+    BranchNode,
+    IfNode,
+    OneOfNode,
+    OpNode,
+    ResidualNode,
+    Seq,
+    StageNode,
+    TreeNode,
+)
+from ofadsl.diagnostics import Span
+from ofadsl.expr import (
+    TRUE,
+    UNKNOWN,
+    Const,
+    Expr,
+    Value,
+    Var,
+    apply,
+    negate,
+    select,
+    static,
+)
+from ofadsl.graph import Shape
+from ofadsl.ops import OPS, Demand, Op
+from ofadsl.ops.join import Add, Concat, same
+from ofadsl.space import Stage
+
+MOST_OPS = 1 << 15
+UNKNOWN_SHAPE = Shape(channels=UNKNOWN, spatial=(UNKNOWN, UNKNOWN))
+
+
+class SpaceTooLargeError(Exception):
+    """More ops than any network that could be trained; the report says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """What reaches a statement: the features, the scope, the place, the defaults in force."""
+
+    x: Shape
+    scope: Scope
+    place: Place
+    defaults: Defaults
+    names: Mapping[int, str]
+    prefix: str
+
+    def path(self, statement: syntax.Call | syntax.OneOf) -> str:
+        """Return the full name of a part of the network."""
+        return self.prefix + self.names[id(statement)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A declared block with the scope of its file."""
+
+    declaration: syntax.BlockDecl
+    scope: Scope
+
+
+@dataclass(slots=True)
+class Elaborator:
+    """Elaborates one space; ``main`` is the path of the file that the user gave."""
+
+    evaluator: Evaluator
+    blocks: Mapping[str, Block]
+    main: str
+    stages: list[Stage] = field(default_factory=list)
+    requirements: list[tuple[syntax.Require, Scope, Place]] = field(default_factory=list)
+    calls: list[syntax.Call | syntax.Stage] = field(default_factory=list)
+    label_cache: dict[int, Mapping[int, str]] = field(default_factory=dict)
+    own_blocks: dict[int, syntax.BlockDecl] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    ops: int = 0
+
+    def body(self, statements: tuple[syntax.Statement, ...], flow: Flow) -> Seq:
+        """Elaborate statements one after the other."""
+        nodes: list[TreeNode] = []
+        x = flow.x
+        defaults = dict(flow.defaults)
+        for statement in statements:
+            here = replace(flow, x=x, defaults=defaults)
+            match statement:
+                case syntax.Let():
+                    self._let(statement, here)
+                case syntax.Choice():
+                    self._choice(statement, here)
+                case syntax.Require():
+                    self.requirements.append((statement, here.scope, here.place))
+                case syntax.Default(callee=callee, arguments=arguments):
+                    own = {a.name.text: (a.value, here.scope) for a in arguments if a.name}
+                    defaults[callee.text] = {**defaults.get(callee.text, {}), **own}
+                case syntax.Input():
+                    pass  # read where the space begins
+                case _:
+                    node = self._node(statement, here)
+                    nodes.append(node)
+                    x = output(node)
+        return Seq(nodes=tuple(nodes), scope=flow.scope, x=flow.x, y=x)
+
+    def labels(self, statements: tuple[syntax.Statement, ...]) -> Mapping[int, str]:
+        """Return the names of the parts of a body, made once for each text."""
+        if id(statements) not in self.label_cache:
+            self.label_cache[id(statements)] = labels(statements)
+        return self.label_cache[id(statements)]
+
+    def _node(
+        self,
+        statement: syntax.Stage
+        | syntax.If
+        | syntax.Residual
+        | syntax.Branches
+        | syntax.OneOf
+        | syntax.Call,
+        flow: Flow,
+    ) -> TreeNode:
+        if flow.place.stage is None and not flow.prefix:
+            flow.scope.bind("in", flow.x.channels)
+        match statement:
+            case syntax.Call():
+                return self._call(statement, flow)
+            case syntax.Stage():
+                return self._stage(statement, flow)
+            case syntax.If():
+                return self._if(statement, flow)
+            case syntax.Residual():
+                return self._residual(statement, flow)
+            case syntax.Branches():
+                return self._branches(statement, flow)
+            case syntax.OneOf():
+                return self._oneof(statement, flow)
+
+    def _let(self, let: syntax.Let, flow: Flow) -> None:
+        scope = flow.scope
+        if let.parameters is not None:
+            scope.bind(let.name.text, Function(let=let, scope=scope.snapshot()))
+            return
+        meaning = self.evaluator.meaning(let.value, scope, flow.place, let.name.text)
+        if isinstance(meaning, Expr):
+            scope.values[id(let.value)] = meaning
+        scope.bind(let.name.text, meaning, let.value, scope)
+
+    def _choice(self, choice: syntax.Choice, flow: Flow) -> None:
+        scope, name = flow.scope, choice.name.text
+        values = self.evaluator.choices(choice.values, scope, flow.place)
+        if values is None:
+            scope.bind(name, UNKNOWN)
+            return
+        reach = self._reach(choice, values, flow)
+        span = choice.name.span
+        var = self.evaluator.dims.make(name, values.values, flow.place, span, reach)
+        scope.values[id(choice.values)] = var
+        scope.bind(name, var, choice.values, scope)
+
+    def _reach(self, choice: syntax.Choice, values: Choices, flow: Flow) -> int | None:
+        if choice.allocate is None:
+            return None
+        value = self.evaluator.value(choice.allocate, flow.scope, flow.place)
+        if value is UNKNOWN:
+            return None
+        number = static(value)
+        largest = max(values.values, key=lambda v: v if isinstance(v, int | float) else 0)
+        if isinstance(number, int) and isinstance(largest, int | float) and number >= largest:
+            return number
+        self.evaluator.report.add(
+            "OFA048",
+            "what is allocated is a fixed whole number, no choice of the set above it",
+            choice.allocate.span,
+            f"{value} for choices up to {largest}",
+        )
+        return None
+
+    def _call(self, call: syntax.Call, flow: Flow) -> OpNode | BlockNode:
+        name = call.callee.text
+        if name in self.blocks:
+            return self._block(call, flow)
+        if name not in OPS:  # reported where names are resolved
+            unknown = OPS["identity"].build(flow.x, {})
+            for argument in call.arguments:
+                self.evaluator.meaning(argument.value, flow.scope, flow.place, name)
+            return OpNode(
+                statement=call, name=flow.path(call), op=unknown, x=flow.x, y=UNKNOWN_SHAPE
+            )
+        return self._op(call, OPS[name], flow)
+
+    def _op(self, call: syntax.Call, declared: type[Op], flow: Flow) -> OpNode:
+        self.ops += 1
+        if self.ops > MOST_OPS:
+            raise SpaceTooLargeError
+        written = bind(call, [arg.name for arg in declared.arguments], flow.scope, flow.defaults)
+        place = self._inside(call, flow)
+        values: dict[str, Expr] = {}
+        broken: set[str | None] = set()
+        for arg in declared.arguments:
+            value = op_value(arg, written.get(arg.name), self.evaluator, place)
+            if value is UNKNOWN and arg.kind != "size":
+                broken.add(arg.name)
+                value = Const(_any_value(arg.kind, arg.words))
+            values[arg.name] = value
+        op = declared.build(flow.x, values)
+        for demand in op.demands(flow.x):
+            if demand.argument not in broken:
+                fine = self.demand(demand, call, flow.place, written)
+                broken.update(() if fine else (demand.argument,))
+        if not broken:
+            y = op.infer(flow.x)
+        else:
+            sizes = {arg.name: UNKNOWN for arg in declared.arguments if arg.name in broken}
+            op = declared.build(flow.x, {**values, **_sizes_only(declared, sizes)})
+            y = op.infer(flow.x)
+            y = Shape(channels=y.channels, spatial=tuple(UNKNOWN for _ in y.spatial))
+        self._use(op, y)
+        return OpNode(statement=call, name=flow.path(call), op=op, x=flow.x, y=y)
+
+    def _use(self, op: Op, *shapes: Shape) -> None:
+        """Note the dimensions that an op depends on."""
+        values = [getattr(op, f.name) for f in fields(op)]
+        extents = [e for shape in shapes for e in (shape.channels, *shape.spatial)]
+        for value in (*values, *extents):
+            if isinstance(value, Expr):
+                self.used.update(var.name for var in value.support)
+
+    def _inside(self, call: syntax.Call, flow: Flow) -> Place:
+        """Return the place of what a call's own arguments make."""
+        return replace(flow.place, path=f"{flow.place.path}{flow.names[id(call)]}.")
+
+    def _block(self, call: syntax.Call, flow: Flow) -> BlockNode:
+        block = self.blocks[call.callee.text]
+        name = flow.path(call)
+        return self._open(call, block, name, flow, self._inside(call, flow))
+
+    def _open(
+        self, call: syntax.Call, block: Block, name: str, flow: Flow, place: Place
+    ) -> BlockNode:
+        """Elaborate the body of a block with the arguments of a call."""
+        declaration = block.declaration
+        parameters = [p.name.text for p in declaration.parameters]
+        written = bind(call, parameters, flow.scope, flow.defaults)
+        scope = block.scope.inner()
+        scope.bind("in", flow.x.channels)
+        for parameter in declaration.parameters:
+            given = written.get(parameter.name.text)
+            if given is None and parameter.default is not None:
+                given = (parameter.default, scope)
+            value: Expr = UNKNOWN
+            if given is not None:
+                value = self.evaluator.value(*given, place, parameter.name.text)
+                scope.bind(parameter.name.text, value, *given)
+            else:
+                scope.bind(parameter.name.text, UNKNOWN)
+        inner = Flow(
+            x=flow.x,
+            scope=scope,
+            place=place,
+            defaults=flow.defaults,
+            names=self.labels(declaration.body),
+            prefix=f"{name}.",
+        )
+        self.calls.append(call)
+        body = self.body(declaration.body, inner)
+        self.calls.pop()
+        return BlockNode(name=name, declaration=declaration, body=body)
+
+    def _stage(self, stage: syntax.Stage, flow: Flow) -> StageNode:
+        name = stage.name.text
+        place = Place(stage=name, when=flow.place.when)
+        depths = self._depths(stage, flow)
+        depth = self.evaluator.dims.make("depth", depths, place, stage.depth.span)
+        self.used.add(depth.name)
+        self.stages.append(Stage(name=name, depth=depth, blocks=depths[-1]))
+        shared = flow.scope.inner()
+        setup = tuple(s for s in stage.body if isinstance(s, syntax.Choice))
+        self.body(setup, replace(flow, scope=shared, place=place))
+        own = tuple(s for s in stage.body if not isinstance(s, syntax.Choice))
+        blocks, x = [], flow.x
+        for index in range(depths[-1]):
+            when = apply("and", flow.place.when, apply(">", depth, index))
+            here = Place(stage=name, block=index, when=when)
+            scope = shared.inner()
+            scope.bind("first", Const(index == 0))
+            scope.bind("index", Const(index))
+            scope.bind("in", x.channels)
+            inner = replace(flow, x=x, scope=scope, place=here, prefix=f"{name}.{index}.")
+            block = self._iteration(stage, own, inner)
+            blocks.append(block)
+            x = block.body.y
+        flow.scope.bind(name, StageRef(name=name))
+        outputs = [flow.x, *(block.body.y for block in blocks)]
+        y = self._merge_depths(stage, depth, [outputs[d] for d in depths])
+        return StageNode(
+            statement=stage, name=name, depth=depth, blocks=tuple(blocks), x=flow.x, y=y
+        )
+
+    def _iteration(
+        self, stage: syntax.Stage, body: tuple[syntax.Statement, ...], flow: Flow
+    ) -> BlockNode:
+        """Elaborate one copy of a stage's body: the block it calls, or a block of its own."""
+        calls = [s for s in body if not isinstance(s, syntax.Let | syntax.Require | syntax.Default)]
+        only = calls[0] if len(calls) == 1 else None
+        path = flow.prefix.removesuffix(".")
+        if isinstance(only, syntax.Call) and only.callee.text in self.blocks:
+            before = self.body(body[: body.index(only)], flow)
+            assert not before.nodes
+            defaults = flow.defaults
+            block = self.blocks[only.callee.text]
+            node = self._open(only, block, path, replace(flow, defaults=defaults), flow.place)
+            self.body(body[body.index(only) + 1 :], replace(flow, x=node.body.y))
+            return node
+        declaration = self._own_block(stage, body)
+        inner = replace(flow, names=self.labels(declaration.body))
+        self.calls.append(stage)
+        seq = self.body(declaration.body, inner)
+        self.calls.pop()
+        return BlockNode(name=path, declaration=declaration, body=seq)
+
+    def _own_block(
+        self, stage: syntax.Stage, body: tuple[syntax.Statement, ...]
+    ) -> syntax.BlockDecl:
+        key = id(stage)
+        if key not in self.own_blocks:
+            self.own_blocks[key] = syntax.BlockDecl(
+                span=stage.span, name=stage.name, parameters=(), body=body
+            )
+        return self.own_blocks[key]
+
+    def _depths(self, stage: syntax.Stage, flow: Flow) -> tuple[int, ...]:
+        found = self.evaluator.choices(stage.depth, flow.scope, flow.place)
+        if found is None:
+            return (1,)
+        depths = [v for v in found.values if isinstance(v, int) and 0 <= v <= 256]
+        if len(depths) == len(found.values) and depths[-1] > 0:
+            return tuple(depths)
+        self.evaluator.report.add(
+            "OFA049",
+            "a depth is a whole number from 0 to 256, the largest at least 1",
+            stage.depth.span,
+            ", ".join(map(str, found.values[:8])),
+        )
+        return (1,)
+
+    def _merge_depths(self, stage: syntax.Stage, depth: Var, outputs: list[Shape]) -> Shape:
+        ways = [
+            (apply("==", depth, value), shape)
+            for value, shape in zip(depth.values, outputs, strict=True)
+        ]
+        return self._merge(stage.name.span, ways)
+
+    def _merge(self, span: Span, ways: list[tuple[Expr, Shape]]) -> Shape:
+        """Return the shape that one of several ways gives, by their conditions."""
+        ranks = {len(shape.spatial) for _, shape in ways if shape.channels is not UNKNOWN}
+        if len(ranks) > 1:
+            self.evaluator.report.add(
+                "OFA059", "all ways give the same kind of features", span, "images and vectors"
+            )
+            return UNKNOWN_SHAPE
+        *others, (_, y) = ways
+        for condition, shape in reversed(others):
+            y = Shape(
+                channels=select(condition, shape.channels, y.channels),
+                spatial=tuple(
+                    select(condition, a, b) for a, b in zip(shape.spatial, y.spatial, strict=False)
+                ),
+            )
+        return y
+
+    def _if(self, node: syntax.If, flow: Flow) -> IfNode:
+        condition = self.evaluator.truth(node.condition, flow.scope, flow.place)
+        self.used.update(var.name for var in condition.support)
+        ways: list[Seq | None] = []
+        for body, holds in ((node.then, condition), (node.orelse, negate(condition))):
+            if static(holds) is False:
+                ways.append(None)
+                continue
+            when = flow.place.when
+            place = replace(
+                flow.place, when=when if holds is UNKNOWN else apply("and", when, holds)
+            )
+            ways.append(self.body(body, replace(flow, scope=flow.scope.inner(), place=place)))
+        then, orelse = ways
+        shapes = [(c, seq.y) for c, seq in ((condition, then), (TRUE, orelse)) if seq is not None]
+        y = self._merge(node.span, shapes)
+        return IfNode(statement=node, condition=condition, then=then, orelse=orelse, x=flow.x, y=y)
+
+    def _residual(self, node: syntax.Residual, flow: Flow) -> ResidualNode:
+        condition: Expr = TRUE
+        if node.condition is not None:
+            condition = self.evaluator.truth(node.condition, flow.scope, flow.place)
+            self.used.update(var.name for var in condition.support)
+        body = self.body(node.body, replace(flow, scope=flow.scope.inner()))
+        if condition is not UNKNOWN and static(condition) is not False:
+            place = replace(flow.place, when=apply("and", flow.place.when, condition))
+            message = "a residual needs the same shape in and out"
+            help = "add `when` with the condition under which the shapes agree"
+            self.demand(same(body.x, body.y, "OFA067", message, help), node, place, {})
+        return ResidualNode(statement=node, condition=condition, body=body)
+
+    def _branches(self, node: syntax.Branches, flow: Flow) -> BranchNode:
+        branches = tuple(
+            self.body(body, replace(flow, scope=flow.scope.inner())) for body in node.branches
+        )
+        op: Op = Add() if node.op == "add" else Concat()
+        shapes = [branch.y for branch in branches]
+        fine = True
+        for demand in op.demands(*shapes):
+            fine = self.demand(demand, node, flow.place, {}) and fine
+        return BranchNode(
+            statement=node, op=op, branches=branches, y=op.infer(*shapes) if fine else UNKNOWN_SHAPE
+        )
+
+    def _oneof(self, node: syntax.OneOf, flow: Flow) -> OneOfNode:
+        name = node.label.text if node.label else "op"
+        names: tuple[Value, ...] = tuple(option.name.text for option in node.options)
+        choice = self.evaluator.dims.make(name, names, flow.place, node.span)
+        self.used.add(choice.name)
+        options, ways = [], []
+        for option in node.options:
+            chosen = apply("==", choice, option.name.text)
+            inner = replace(
+                flow,
+                scope=flow.scope.inner(),
+                place=replace(
+                    flow.place,
+                    path=f"{flow.place.path}{option.name.text}.",
+                    when=apply("and", flow.place.when, chosen),
+                ),
+            )
+            seq = self.body(option.body, inner)
+            options.append(seq)
+            ways.append((chosen, seq.y))
+        return OneOfNode(
+            statement=node,
+            name=flow.path(node),
+            choice=choice,
+            options=tuple(options),
+            x=flow.x,
+            y=self._merge(node.span, ways),
+        )
+
+    def demand(
+        self,
+        demand: Demand,
+        statement: syntax.Call | syntax.Residual | syntax.Branches,
+        place: Place,
+        written: Mapping[str, Written],
+    ) -> bool:
+        """Prove what an op demands, or report why it cannot be."""
+        report = self.evaluator.report
+        try:
+            choices = counterexample(demand.condition, place.when, self.evaluator.given)
+        except UnprovableError as error:
+            span, notes = self.locate(statement.span)
+            rule = "too many dimensions decide together whether this is valid"
+            report.add("OFA056", rule, span, f"{demand.message}: depends on {error}", notes=notes)
+            return False
+        if choices is None:
+            return True
+        span = statement.span
+        if demand.argument in written:
+            span = origin(written[demand.argument], choices)
+        span, notes = self.locate(span)
+        report.add(demand.code, demand.message, span, found(demand, choices), demand.help, notes)
+        return False
+
+    def locate(self, span: Span) -> tuple[Span, tuple[tuple[Span, str], ...]]:
+        """Return where the user's own text leads to ``span``, and a note on where it hurts."""
+        if span.source.path == self.main:
+            return span, ()
+        for call in reversed(self.calls):
+            if call.span.source.path == self.main:
+                return call.span, ((span, "needed here"),)
+        return span, ()
+
+
+def output(node: TreeNode) -> Shape:
+    """Return the shape that a node gives."""
+    match node:
+        case BlockNode(body=body):
+            return body.y
+        case ResidualNode(body=body):
+            return body.y
+        case OpNode(y=y) | StageNode(y=y) | IfNode(y=y) | BranchNode(y=y) | OneOfNode(y=y):
+            return y
+
+
+def _sizes_only(declared: type[Op], values: Mapping[str, Expr]) -> Mapping[str, Expr]:
+    sizes = {arg.name for arg in declared.arguments if arg.kind == "size"}
+    return {name: value for name, value in values.items() if name in sizes}
+
+
+def _any_value(kind: str, words: tuple[str, ...]) -> Value:
+    return words[0] if kind == "word" else False if kind == "flag" else 1

@@ -1,0 +1,304 @@
+"""Expressions of the language to expressions over dimensions.
+
+In: a syntax expression and its scope. Out: a meaning; where a value is expected and a set is
+found, a new dimension. Mistakes go to the report and leave an unknown value behind, so that
+nothing that merely depends on one is reported again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from ofadsl.compiler import syntax
+from ofadsl.compiler.dimensions import Dimensions
+from ofadsl.compiler.names import BUILTINS, WORDS, nearest
+from ofadsl.compiler.prove import UnprovableError, counterexample
+from ofadsl.compiler.report import Report
+from ofadsl.compiler.scope import Choices, Function, Meaning, Place, Scope, StageRef
+from ofadsl.compiler.sets import Number, read_range, read_set
+from ofadsl.diagnostics import Span
+from ofadsl.expr import (
+    LARGEST,
+    UNKNOWN,
+    Const,
+    Expr,
+    TooLargeError,
+    apply,
+    assignments,
+    evaluate,
+    static,
+)
+
+_KINDS = {bool: "a condition", int: "a number", float: "a number", str: "a word"}
+
+
+def kind(value: Expr) -> str:
+    """Return `a number`, `a condition` or `a word`."""
+    return _KINDS[type(evaluate(value, next(assignments(value.support))))]
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Evaluates expressions, and makes the dimensions that they ask for."""
+
+    report: Report
+    given: tuple[Expr, ...] = ()
+    dims: Dimensions = field(default_factory=Dimensions)
+
+    def value(
+        self, expr: syntax.Expression, scope: Scope, place: Place, hint: str = "value"
+    ) -> Expr:
+        """Return the value of ``expr``; a set becomes a dimension named after ``hint``."""
+        if id(expr) not in scope.values:
+            found = self.meaning(expr, scope, place, hint)
+            if isinstance(found, Choices):
+                found = self.dims.make(hint, found.values, place, expr.span)
+            elif not isinstance(found, Expr):
+                what = "a function" if isinstance(found, Function) else "a stage"
+                self.report.add("OFA040", "expected a value", expr.span, f"this is {what}")
+                found = UNKNOWN
+            scope.values[id(expr)] = found
+        return scope.values[id(expr)]
+
+    def truth(self, expr: syntax.Expression, scope: Scope, place: Place) -> Expr:
+        """Return the value of a condition."""
+        value = self.value(expr, scope, place, "condition")
+        if value is UNKNOWN or kind(value) == "a condition":
+            return value
+        label, help = f"this is {kind(value)}", "compare it with something, such as `== 1`"
+        self.report.add("OFA047", "expected a condition", expr.span, label, help)
+        return UNKNOWN
+
+    def choices(self, expr: syntax.Expression, scope: Scope, place: Place) -> Choices | None:
+        """Return ``expr`` as a set: a set, a range, or one number that no choice changes."""
+        found = self.meaning(expr, scope, place, "value")
+        if isinstance(found, Choices):
+            return found
+        number = self._fixed(found, expr.span, "expected a set, a range or a number")
+        return None if number is None else Choices(values=(number,))
+
+    def meaning(self, expr: syntax.Expression, scope: Scope, place: Place, hint: str) -> Meaning:
+        """Return what ``expr`` stands for; a set stays a set."""
+        match expr:
+            case syntax.Number(value=number):
+                return self._guarded(expr.span, lambda: _bounded(number))
+            case syntax.Bool(value=truth):
+                return Const(truth)
+            case syntax.Name():
+                binding = scope.find(expr.text)
+                if binding is not None:
+                    return binding.meaning
+                return Const(expr.text) if expr.text in WORDS else UNKNOWN
+            case syntax.SetLit():
+                return read_set(expr, lambda e: self._number(e, scope, place), self.report)
+            case syntax.RangeLit():
+                return read_range(expr, lambda e: self._number(e, scope, place), self.report)
+            case syntax.Member() | syntax.Index():
+                return self._member(expr, scope)
+            case _:
+                return self._operation(expr, scope, place, hint)
+
+    def _operation(
+        self,
+        expr: syntax.Unary | syntax.Binary | syntax.IfElse | syntax.Apply,
+        scope: Scope,
+        place: Place,
+        hint: str,
+    ) -> Meaning:
+        match expr:
+            case syntax.Unary(op=op, operand=operand):
+                value = self._operand(operand, scope, place, hint, op)
+                return apply("neg" if op == "-" else op, value)
+            case syntax.Binary():
+                return self._binary(expr, scope, place, hint)
+            case syntax.IfElse():
+                return self._ifelse(expr, scope, place, hint)
+            case syntax.Apply():
+                return self._apply(expr, scope, place, hint)
+            case _:
+                assert_never(expr)
+
+    def _number(self, expr: syntax.Expression, scope: Scope, place: Place) -> Number | None:
+        found = self.meaning(expr, scope, place, "value")
+        return self._fixed(found, expr.span, "the values of a set are fixed numbers")
+
+    def _fixed(self, found: Meaning, span: Span, rule: str) -> Number | None:
+        if found is UNKNOWN:
+            return None
+        if not isinstance(found, Expr):
+            label = "this is a set" if isinstance(found, Choices) else "this is not a number"
+        elif kind(found) != "a number":
+            label = f"this is {kind(found)}"
+        else:
+            number = static(found)
+            if isinstance(number, int | float):
+                return number
+            label = "this depends on choices"
+        help = "write the values themselves, such as `{2, 3, 4}` or `2..4`"
+        self.report.add("OFA041", rule, span, label, help)
+        return None
+
+    def _operand(
+        self, expr: syntax.Expression, scope: Scope, place: Place, hint: str, op: str
+    ) -> Expr:
+        value = self.value(expr, scope, place, hint)
+        wanted = "a condition" if op in ("and", "or", "not") else "a number"
+        if value is UNKNOWN or kind(value) == wanted:
+            return value
+        rule = f"`{op}` works on {wanted.removeprefix('a ')}s"
+        self.report.add("OFA040", rule, expr.span, f"this is {kind(value)}")
+        return UNKNOWN
+
+    def _binary(self, expr: syntax.Binary, scope: Scope, place: Place, hint: str) -> Expr:
+        if expr.op in ("==", "!="):
+            left, right = (self.value(e, scope, place, hint) for e in (expr.left, expr.right))
+            if not self._same_kind(
+                "two values of different kinds are never equal", expr, left, right
+            ):
+                return UNKNOWN
+            return apply(expr.op, left, right)
+        left, right = (
+            self._operand(e, scope, place, hint, expr.op) for e in (expr.left, expr.right)
+        )
+        if expr.op in ("/", "//", "%") and not self.always(apply("!=", right, 0), place):
+            label = f"`{right}` can be 0" if right.support else "this is 0"
+            self.report.add("OFA046", "a divisor must not be zero", expr.right.span, label)
+            return UNKNOWN
+        return self._guarded(expr.span, lambda: apply(expr.op, left, right))
+
+    def always(self, condition: Expr, place: Place) -> bool:
+        """Return whether a condition holds for every choice that leads here."""
+        try:
+            return counterexample(condition, place.when, self.given) is None
+        except UnprovableError:
+            return False
+
+    def _same_kind(self, rule: str, expr: syntax.Expression, left: Expr, right: Expr) -> bool:
+        if UNKNOWN in (left, right):
+            return False
+        if kind(left) == kind(right):
+            return True
+        self.report.add("OFA040", rule, expr.span, f"{kind(left)} and {kind(right)}")
+        return False
+
+    def _ifelse(self, expr: syntax.IfElse, scope: Scope, place: Place, hint: str) -> Meaning:
+        condition = self.truth(expr.condition, scope, place)
+        fixed = static(condition)
+        if fixed is not None:
+            return self.meaning(expr.then if fixed else expr.orelse, scope, place, hint)
+        then, orelse = (self.value(e, scope, place, hint) for e in (expr.then, expr.orelse))
+        if not self._same_kind("both ways of `if` are of one kind", expr, then, orelse):
+            return UNKNOWN
+        return apply("if", condition, then, orelse)
+
+    def _apply(self, expr: syntax.Apply, scope: Scope, place: Place, hint: str) -> Meaning:
+        name = expr.function.text
+        binding = scope.find(name)
+        if binding is not None and isinstance(binding.meaning, Function):
+            return self._call(expr, binding.meaning, scope, place, hint)
+        args = [self._operand(arg, scope, place, hint, name) for arg in expr.arguments]
+        if name not in BUILTINS or binding is not None:
+            return UNKNOWN  # reported where names are resolved
+        least, most = {"round": (1, 1), "divisible": (2, 3)}.get(name, (2, 16))
+        if not least <= len(args) <= most:
+            wanted = str(least) if least == most else f"{least} to {most}"
+            rule = f"`{name}` takes {wanted} value{'s' if most > 1 else ''}"
+            self.report.add("OFA025", rule, expr.span, f"{len(args)} given")
+            return UNKNOWN
+        if name == "divisible" and not self._divisible(expr, args, place):
+            return UNKNOWN
+        return self._guarded(expr.span, lambda: apply(name, *args))
+
+    def _divisible(self, expr: syntax.Apply, args: list[Expr], place: Place) -> bool:
+        """Check the arguments of ``divisible``: a positive value, a positive whole multiple."""
+        rules = ("rounds a positive value", "rounds to a multiple of", "is at least")
+        for arg, written, rule in zip(args, expr.arguments, rules, strict=False):
+            whole = apply("==", apply("round", arg), arg)
+            positive = apply(">", arg, 0)
+            if arg is not args[0] and not self.always(apply("and", positive, whole), place):
+                rule = f"`divisible` {rule} a positive whole number"
+                self.report.add("OFA057", rule, written.span, f"{arg} here")
+                return False
+            if not self.always(positive, place):
+                self.report.add("OFA057", f"`divisible` {rule}", written.span, f"{arg} here")
+                return False
+        return True
+
+    def _call(
+        self, expr: syntax.Apply, function: Function, scope: Scope, place: Place, hint: str
+    ) -> Meaning:
+        parameters = function.let.parameters or ()
+        if len(parameters) != len(expr.arguments):
+            return UNKNOWN  # reported where names are resolved
+        if id(expr) not in scope.calls:
+            inner = function.scope.inner()
+            for parameter, argument in zip(parameters, expr.arguments, strict=True):
+                value = self.value(argument, scope, place, hint)
+                inner.bind(parameter.text, value, argument, scope)
+            scope.calls[id(expr)] = inner
+        return self.meaning(function.let.value, scope.calls[id(expr)], place, hint)
+
+    def _member(self, expr: syntax.Member | syntax.Index, scope: Scope) -> Meaning:
+        """Return the depth of a stage, or a dimension of it or of one of its blocks."""
+        path = member_path(expr, scope)
+        if path is None:
+            rule = "only a stage has members"
+            self.report.add("OFA031", rule, expr.span, "such as `s1.depth` or `s1[0].kernel`")
+            return UNKNOWN
+        ref, key = path
+        if not key:
+            return ref
+        dim = self.dims.in_stage(ref.name, None, key) or self.dims.in_stage(
+            ref.name, ref.block, key
+        )
+        if dim is not None:
+            return dim.var
+        known = {d.key for d in self.dims.of_stage(ref.name)}
+        if key in known and ref.block is not None:
+            return UNKNOWN  # this block has no such dimension: nothing is required of it
+        label = f"stage `{ref.name}` has no dimension `{key}`"
+        help = nearest(key, known) or f"it has {', '.join(f'`{k}`' for k in sorted(known))}"
+        if key in known:
+            label, help = "which block?", f"write `{ref.name}[0].{key}` for the first"
+        self.report.add("OFA031", "unknown dimension", expr.span, label, help)
+        return UNKNOWN
+
+    def _guarded(self, span: Span, compute: Callable[[], Expr]) -> Expr:
+        try:
+            return compute()
+        except TooLargeError:
+            label = f"this goes beyond {LARGEST:.0e}"
+            self.report.add("OFA045", "a number is too large", span, label)
+        except (ValueError, ArithmeticError) as error:
+            self.report.add("OFA045", "this has no value", span, str(error))
+        return UNKNOWN
+
+
+def member_path(expr: syntax.Member | syntax.Index, scope: Scope) -> tuple[StageRef, str] | None:
+    """Return the stage and the key that a chain of members names, or None."""
+    match expr:
+        case syntax.Member(base=syntax.Name(text=base), name=name):
+            binding = scope.find(base)
+            if binding is None or not isinstance(binding.meaning, StageRef):
+                return None
+            return binding.meaning, name.text
+        case syntax.Member(base=syntax.Member() | syntax.Index() as base, name=name):
+            path = member_path(base, scope)
+            if path is None:
+                return None
+            ref, key = path
+            return ref, f"{key}.{name.text}" if key else name.text
+        case syntax.Index(base=syntax.Name(text=base), index=syntax.Number(value=int(block))):
+            binding = scope.find(base)
+            if binding is None or not isinstance(binding.meaning, StageRef):
+                return None
+            return StageRef(name=binding.meaning.name, block=block), ""
+    return None
+
+
+def _bounded(number: int | float) -> Expr:
+    if abs(number) > LARGEST:
+        raise TooLargeError
+    return Const(number)

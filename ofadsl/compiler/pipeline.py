@@ -1,0 +1,33 @@
+"""The phases of the compiler in their order, for the command line and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ofadsl.compiler.check import check
+from ofadsl.compiler.library import load
+from ofadsl.compiler.parser import read_source
+from ofadsl.compiler.tree import Checked
+from ofadsl.diagnostics import Source, fault
+
+
+def check_file(path: str | Path, settings: Mapping[str, str] | None = None) -> Checked | None:
+    """Return the checked space of a file, or None where it holds blocks only."""
+    source = read_source(path)
+    return check(load(source, Path(path).parent), settings or {})
+
+
+def check_text(
+    text: str, settings: Mapping[str, str] | None = None, *, path: str = "<text>"
+) -> Checked | None:
+    """Return the checked space of a text, which can import nothing."""
+    return check(load(Source(path=path, text=text), None), settings or {})
+
+
+def checked_space(path: str | Path, settings: Mapping[str, str] | None = None) -> Checked:
+    """Return the checked space of a file; raise Diagnostics where it holds none."""
+    checked = check_file(path, settings)
+    if checked is None:
+        raise fault("OFA028", f"`{path}` holds no space", help="name a file with `space ... { }`")
+    return checked

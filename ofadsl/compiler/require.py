@@ -1,0 +1,74 @@
+"""What `require` narrows a space to.
+
+A condition may name a dimension of a stage's blocks without saying which block: it then speaks of
+each of them. It says nothing of what is not part of a subnet.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from ofadsl.compiler import syntax
+from ofadsl.compiler.elaborate import Elaborator
+from ofadsl.compiler.evaluate import member_path
+from ofadsl.compiler.scope import Scope, StageRef
+from ofadsl.expr import FALSE, TRUE, UNKNOWN
+from ofadsl.space import Requirement, effective
+
+
+def requirements(elaborator: Elaborator) -> list[tuple[Requirement, syntax.Require]]:
+    """Return every requirement of the space, one for each block that it speaks of."""
+    evaluator = elaborator.evaluator
+    result = []
+    for statement, scope, place in elaborator.requirements:
+        span = statement.condition.span
+        for inner in _blocks(elaborator, statement, scope):
+            condition = evaluator.truth(statement.condition, inner, place)
+            if condition in (UNKNOWN, TRUE):
+                continue
+            if condition == FALSE:
+                where, notes = elaborator.locate(span)
+                rule = "a requirement must be possible"
+                evaluator.report.add("OFA051", rule, where, "this never holds", notes=notes)
+                continue
+            whole = effective(condition, evaluator.dims.by_name, place.when)
+            result.append((Requirement(text=span.text, condition=whole), statement))
+    return result
+
+
+def _blocks(elaborator: Elaborator, statement: syntax.Require, scope: Scope) -> Iterator[Scope]:
+    """Yield a scope for each combination of blocks that the condition speaks of."""
+    dims = elaborator.evaluator.dims
+    spoken: dict[str, int] = {}
+    for member in _members(statement.condition):
+        path = member_path(member, scope)
+        if path is None or path[0].block is not None:
+            continue
+        stage, key = path[0].name, path[1]
+        if dims.in_stage(stage, None, key) is None:
+            spoken[stage] = next(s.blocks for s in elaborator.stages if s.name == stage)
+    for blocks in itertools.product(*(range(count) for count in spoken.values())):
+        inner = scope.inner()
+        for stage, block in zip(spoken, blocks, strict=True):
+            inner.bind(stage, StageRef(name=stage, block=block))
+        yield inner
+
+
+def _members(expr: syntax.Expression) -> Iterator[syntax.Member | syntax.Index]:
+    match expr:
+        case syntax.Member() | syntax.Index():
+            yield expr
+        case syntax.Unary(operand=operand):
+            yield from _members(operand)
+        case syntax.Binary(left=left, right=right):
+            yield from _members(left)
+            yield from _members(right)
+        case syntax.IfElse(condition=condition, then=then, orelse=orelse):
+            for part in (condition, then, orelse):
+                yield from _members(part)
+        case syntax.Apply(arguments=parts) | syntax.SetLit(items=parts):
+            for part in parts:
+                yield from _members(part)
+        case _:
+            pass
