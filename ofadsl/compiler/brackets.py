@@ -19,6 +19,7 @@ from ofadsl.compiler.skipping import (
     declares,
     insert,
     report,
+    skip_ends,
     skip_statement,
     unwind,
 )
@@ -92,6 +93,8 @@ def unmatched(parser: Parser) -> bool:
         label=f"no `{SIGN[OPENER[name]]}` is open",
     )
     parser.at += 1
+    if parser.states[-1] in parser.tables.anchors:
+        skip_ends(parser)
     return True
 
 

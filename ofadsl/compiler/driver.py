@@ -170,5 +170,7 @@ def make(parser: Parser, number: int, base: int, first: int) -> Any:
 
 
 def text(parser: Parser, token: int) -> str:
-    """Return the characters of a token."""
+    """Return the characters of a token; there are none behind the last."""
+    if token >= len(parser.tokens.kinds):
+        return ""
     return parser.source.text[parser.tokens.starts[token] : parser.tokens.ends[token]]

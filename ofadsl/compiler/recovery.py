@@ -10,8 +10,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 
-from ofadsl.compiler.brackets import mismatched, unclosed_body, unclosed_bracket, unmatched
-from ofadsl.compiler.driver import Parser, text
+from ofadsl.compiler.brackets import Notes, mismatched, unclosed_body, unclosed_bracket, unmatched
+from ofadsl.compiler.driver import Parser, reduce, text
 from ofadsl.compiler.lookahead import (
     accepted,
     after,
@@ -22,7 +22,7 @@ from ofadsl.compiler.lookahead import (
     kind,
     token_span,
 )
-from ofadsl.compiler.skipping import insert, report, skip_statement, unwind
+from ofadsl.compiler.skipping import DECLARATIONS, insert, report, skip_statement, unwind
 from ofadsl.compiler.tables import BAD, END
 from ofadsl.compiler.tokens import MISTAKES
 from ofadsl.compiler.wording import advice, expected, found
@@ -37,10 +37,19 @@ def recover(parser: Parser) -> bool:
     parser.errors.append(parser.at)
     if stuck or len(parser.mistakes) >= MISTAKES:
         return False
+    settle(parser)
     for repair in REPAIRS:
         if repair(parser):
             break
     return kind(parser, parser.at) != END or parser.at not in parser.errors
+
+
+def settle(parser: Parser) -> None:
+    """Make of the newlines before a statement what the parser makes of them once it begins."""
+    tables = parser.tables
+    for token in (tables.kinds["LET"], tables.kinds["NAME"]):
+        while (action := tables.actions[parser.states[-1]].get(token, 0)) < 0:
+            reduce(parser, ~action)
 
 
 def reported(parser: Parser) -> bool:
@@ -125,23 +134,44 @@ def missing_body(parser: Parser) -> bool:
         say_expected(parser, "`{` stands on the line of what it belongs to")
         parser.at += 1
         return True
-    if can & {"PLUS", "WHEN", "LPAR"} and kind(parser, at + 1) != END:
-        start = first_token(parser, anchor(parser))
-        if indent(parser, at + 1) > indent(parser, start):
-            say_expected(parser, "")
-            insert(parser, at, "LBRACE")
-            return True
-    return False
+    if kind(parser, at - 1) == "RBRACE" or kind(parser, at + 1) == END:
+        return False
+    if indent(parser, at + 1) <= indent(parser, first_token(parser, anchor(parser))):
+        return False
+    say_expected(parser, "")
+    insert(parser, at, "LBRACE")
+    return True
 
 
-def abandoned(parser: Parser) -> bool:
-    """Say what was expected, and give up the statement."""
-    say_expected(parser, advice(parser, accepted(parser.tables, parser.states)))
+def misplaced(parser: Parser) -> bool:
+    """Skip a declaration inside of a body, where its first word was taken as a label."""
+    at = parser.at - 1
+    height = anchor(parser)
+    if kind(parser, at) not in DECLARATIONS or first_token(parser, height) != at:
+        return False
+    report(
+        parser,
+        token_span(parser, at),
+        "expected a statement",
+        label=f"found {found(parser, at)}",
+        help=f"`{text(parser, at)}` stands outside of blocks and spaces",
+    )
     skip_statement(parser)
     return True
 
 
-def say_expected(parser: Parser, help: str) -> None:
+def abandoned(parser: Parser) -> bool:
+    """Say what was expected, and give up the statement."""
+    can = accepted(parser.tables, parser.states)
+    notes: Notes = ()
+    if {"LET", "BLOCK"} <= can and "RESIDUAL" not in can and parser.closings:
+        notes = ((token_span(parser, parser.closings[-1][1]), "the last body ends here"),)
+    say_expected(parser, advice(parser, can), notes)
+    skip_statement(parser)
+    return True
+
+
+def say_expected(parser: Parser, help: str, notes: Notes = ()) -> None:
     """Report what was expected and what was found at the token that is looked at."""
     at = parser.at
     words = expected(accepted(parser.tables, parser.states))
@@ -153,6 +183,7 @@ def say_expected(parser: Parser, help: str) -> None:
         f"expected {words}",
         label=f"found {found(parser, at)}",
         help=help,
+        notes=notes,
     )
 
 
@@ -162,6 +193,7 @@ REPAIRS: tuple[Repair, ...] = (
     unmatched,
     mismatched,
     unclosed_bracket,
+    misplaced,
     misspelt,
     confused,
     missing_body,

@@ -218,7 +218,7 @@ def hidden(text: str) -> bool:
 
 
 def unread(start: int, tokens: Tokens, kinds: dict[str, int]) -> int:
-    """Take back a name that ends at ``start``, which begins its foreign letters; return its start."""
+    """Take back a name that ends at ``start``, whose rest is foreign; return its start."""
     if not tokens.kinds or tokens.ends[-1] != start or tokens.kinds[-1] != kinds["NAME"]:
         return start
     tokens.kinds.pop()

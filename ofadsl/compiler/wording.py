@@ -16,6 +16,7 @@ GROUPS = (
     ({"LET", "BLOCK"}, "`block`, `space`, `import` or `let`"),
 )
 ENDS = {"_NEWLINE", "SEMICOLON"}
+HELP_EQUAL = "a value is named by `let x = ...`, an operation by `x: conv(...)`"
 PUNCTUATION = {
     "COLON": "`:`",
     "EQUAL": "`=`",
@@ -31,7 +32,6 @@ PUNCTUATION = {
     "ELSE": "`else`",
     "STRING": 'a text such as `"blocks.ofa"`',
 }
-AFTER_A_VALUE = {"COLON", "LPAR", "EQUAL"}  # what may follow a value, but is not what is missing
 
 
 def expected(accepted: set[str]) -> str:
@@ -39,20 +39,29 @@ def expected(accepted: set[str]) -> str:
     for terminals, words in GROUPS:
         if terminals <= accepted:
             return words
-    hidden: set[str] = set()
+    words = []
     if "NAME" in accepted:
-        hidden |= {"WHEN", "DEPTH", "ONEOF"}
-    if "PLUS" in accepted and accepted & {*ENDS, "COMMA", "RPAR", "RBRACE"}:
-        hidden |= AFTER_A_VALUE
-    if accepted & ENDS:
-        hidden |= {"ELSE", "RBRACE"}
-    words = ["a name"] if "NAME" in accepted else []
+        # A name can be any word; a callee cannot be one that begins a statement.
+        words.append("a name" if "INPUT" in accepted else "an operation")
+    hidden = hidden_words(accepted)
     words += [w for t, w in PUNCTUATION.items() if t in accepted and t not in hidden]
     if accepted & ENDS:
         words.append("the end of the statement")
     elif "$END" in accepted:
         words.append("the end")
-    return either(words)
+    return either(words or ["something else"])
+
+
+def hidden_words(accepted: set[str]) -> set[str]:
+    """Return the terminals that could go on, but are not what is missing."""
+    hidden: set[str] = set()
+    if "NAME" in accepted:
+        hidden |= {"WHEN", "DEPTH", "ONEOF"}
+    if "PLUS" in accepted:
+        hidden |= {"COLON", "LPAR", "EQUAL"}
+    if accepted & ENDS:
+        hidden |= {"ELSE", "RBRACE"}
+    return hidden
 
 
 def either(words: Iterable[str]) -> str:
@@ -67,35 +76,46 @@ def found(parser: Parser, at: int) -> str:
     if name == "_NEWLINE":
         return "the end of the line"
     if name == "$END":
-        return "the end of the text"
+        return "the end of the file"
     shown = text(parser, at)
     return f"`{shown}`" if len(shown) <= SHOWN else f"`{shown[:SHOWN]}...`"
 
 
 def advice(parser: Parser, can: set[str]) -> str:
     """Return the repair of an error that was met before, or nothing."""
+    statement, value = {"LET", "RESIDUAL"} <= can, "NUMBER" in can
+    name, shown = kind(parser, parser.at), text(parser, parser.at)
+    facts = (
+        (name == "EQUAL" and "COLON" in can, HELP_EQUAL),
+        (name == "EQUAL" and text(parser, parser.at + 1) == ">", "write `>=`"),
+        (name == "COMPARE" and "AND" in can, "comparisons do not chain; write `a < b and b < c`"),
+        (name == "ELSE" and statement, "`else` stands on the line of the `}` before it"),
+        (name == "LBRACE" and statement, "`{` stands on the line of what it belongs to"),
+        (name == "_NEWLINE" and value, "an expression goes on in the next line only in brackets"),
+        (shown == "//" and (statement or bool(can & ENDS)), "a comment begins with `#`"),
+        (shown == "*" and value, "there is no power; write `x * x`"),
+        (can == {"COLON"}, "an option is written `name: conv(8)`"),
+        (name == "RESIDUAL" and "ONEOF" in can, "only an operation and `oneof` have a label"),
+    )
+    help = next((text for holds, text in facts if holds), "")
+    return help or advice_on_numbers(parser, can) or advice_on_words(parser, can)
+
+
+def advice_on_numbers(parser: Parser, can: set[str]) -> str:
+    """Return the repair of `1.` and `.5`."""
     at = parser.at
-    name, before = kind(parser, at), kind(parser, at - 1)
-    shown = text(parser, at) if name != "$END" else ""
-    statement = {"LET", "RESIDUAL"} <= can
-    if before == "DOT" and kind(parser, at - 2) == "NUMBER":
+    if kind(parser, at - 1) == "DOT" and kind(parser, at - 2) == "NUMBER":
         return f"write `{text(parser, at - 2)}.0`"
-    if name == "DOT" and kind(parser, at + 1) == "NUMBER" and "NUMBER" in can:
+    if kind(parser, at) == "DOT" and kind(parser, at + 1) == "NUMBER" and "NUMBER" in can:
         return f"write `0.{text(parser, at + 1)}`"
-    if shown == "//" and (statement or can & ENDS):
-        return "a comment begins with `#`"
-    if shown == "*" and before == "TIMES":
-        return "there is no power; write `x * x`"
-    if name == "EQUAL" and can & ENDS:
-        return "a value is named by `let x = ...`, an operation by `x: conv(...)`"
-    if name == "COMPARE" and "AND" in can:
-        return "comparisons do not chain; write `a < b and b < c`"
-    if name == "ELSE" and statement:
-        return "`else` stands on the line of the `}` before it"
-    if name == "LBRACE" and statement:
-        return "`{` stands on the line of what it belongs to"
-    if name == "_NEWLINE" and "NUMBER" in can:
-        return "an expression goes on in the next line only inside of brackets"
-    if shown.isalpha() and name != "NAME" and "NAME" in can and "NUMBER" not in can:
-        return f"`{shown}` is a word of the language; choose another name"
     return ""
+
+
+def advice_on_words(parser: Parser, can: set[str]) -> str:
+    """Return the repair of a name that the language keeps for itself."""
+    shown = text(parser, parser.at)
+    if shown not in parser.tables.literals or not shown.isalpha():
+        return ""
+    if "NAME" not in can or can & {"NUMBER", "LET"}:
+        return ""
+    return f"`{shown}` is a word of the language; choose another name"

@@ -1,0 +1,169 @@
+"""From a node of the syntax tree to its text on one line, with no more parentheses than needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from ofadsl.compiler import syntax
+from ofadsl.compiler.syntax import Expression, Statement
+
+Item = Statement | syntax.Option | syntax.Import | syntax.BlockDecl | syntax.SpaceDecl
+
+# How strongly an expression holds together; an operand that holds less is put in parentheses.
+RANGE, IF_ELSE, OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, ATOM = range(10)
+STRENGTH = {"or": OR, "and": AND, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT}
+STRENGTH |= {"//": PRODUCT, "%": PRODUCT}
+
+
+def spell(node: Expression, strength: int = RANGE) -> str:
+    """Return the text of an expression where one of at least ``strength`` is needed."""
+    own, text = spelled(node)
+    return text if own >= strength else f"({text})"
+
+
+def spelled(node: Expression) -> tuple[int, str]:  # noqa: C901  (one case a node)
+    """Return the strength and the text of an expression."""
+    match node:
+        case syntax.Name() | syntax.Number():
+            return ATOM, node.text
+        case syntax.Bool():
+            return ATOM, "true" if node.value else "false"
+        case syntax.SetLit():
+            return ATOM, f"{{{comma(node.items)}}}"
+        case syntax.Apply():
+            return ATOM, f"{node.function.text}({comma(node.arguments)})"
+        case syntax.Member():
+            return ATOM, f"{spell(node.base, ATOM)}.{node.name.text}"
+        case syntax.Index():
+            return ATOM, f"{spell(node.base, ATOM)}[{spell(node.index)}]"
+        case syntax.Unary():
+            own = NOT if node.op == "not" else SIGN
+            space = " " if node.op == "not" else ""
+            return own, f"{node.op}{space}{spell(node.operand, own)}"
+        case syntax.Binary():
+            own = STRENGTH.get(node.op, COMPARISON)
+            # All lean to the left but the comparisons, which do not chain at all.
+            left = spell(node.left, own + (own == COMPARISON))
+            return own, f"{left} {node.op} {spell(node.right, own + 1)}"
+        case syntax.IfElse():
+            then, condition = spell(node.then, OR), spell(node.condition, OR)
+            return IF_ELSE, f"{then} if {condition} else {spell(node.orelse, IF_ELSE)}"
+        case syntax.RangeLit():
+            text = f"{spell(node.low, IF_ELSE)}..{spell(node.high, IF_ELSE)}"
+            step = "" if node.step is None else f" step {spell(node.step, IF_ELSE)}"
+            return RANGE, text + step
+        case _:
+            assert_never(node)
+
+
+def comma(nodes: Sequence[Expression]) -> str:
+    """Return ``a, b, c``."""
+    return ", ".join(spell(node) for node in nodes)
+
+
+def head(node: Item) -> str:  # noqa: C901  (one case a node)
+    """Return what stands before the body of a node, or the whole of one without."""
+    match node:
+        case syntax.Import():
+            return f'import "{node.path}"'
+        case syntax.BlockDecl() | syntax.SpaceDecl():
+            word = "block" if isinstance(node, syntax.BlockDecl) else "space"
+            return f"{word} {node.name.text}{parenthesised(node.parameters)}"
+        case syntax.Input():
+            return f"input {node.kind.text}{parenthesised(node.arguments)}"
+        case syntax.Default():
+            return f"default {node.callee.text}({', '.join(map(item, node.arguments))})"
+        case syntax.Let():
+            names = None if node.parameters is None else ", ".join(n.text for n in node.parameters)
+            parameters = "" if names is None else f"({names})"
+            return f"let {node.name.text}{parameters} = {spell(node.value)}"
+        case syntax.Choice():
+            allocate = "" if node.allocate is None else f" of {spell(node.allocate)}"
+            return f"choice {node.name.text} = {spell(node.values)}{allocate}"
+        case syntax.Require():
+            return f"require {spell(node.condition)}"
+        case syntax.Stage():
+            return f"stage {node.name.text} depth {spell(node.depth)}"
+        case syntax.If():
+            return f"if {spell(node.condition)}"
+        case syntax.Residual():
+            return "residual" + ("" if node.condition is None else f" when {spell(node.condition)}")
+        case syntax.Branches():
+            return node.op
+        case syntax.OneOf():
+            return f"{labelled(node.label)}oneof"
+        case syntax.Option():
+            return f"{node.name.text}:"
+        case syntax.Call():
+            return f"{labelled(node.label)}{node.callee.text}{parenthesised(node.arguments)}"
+        case _:
+            assert_never(node)
+
+
+def labelled(label: syntax.Name | None) -> str:
+    """Return what a label puts before an operation."""
+    return "" if label is None else f"{label.text}: "
+
+
+def parenthesised(nodes: Sequence[syntax.Argument | syntax.Parameter]) -> str:
+    """Return ``(a, b: c)``, or nothing where there is nothing in it."""
+    return f"({', '.join(map(item, nodes))})" if nodes else ""
+
+
+def item(node: syntax.Argument | syntax.Parameter) -> str:
+    """Return an argument or a parameter."""
+    if isinstance(node, syntax.Argument):
+        return f"{labelled(node.name)}{spell(node.value)}"
+    default = "" if node.default is None else f" = {spell(node.default)}"
+    allowed = "" if node.allowed is None else f" of {spell(node.allowed)}"
+    return f"{node.name.text}{default}{allowed}"
+
+
+def bodies(node: Item) -> tuple[tuple[Item, ...], ...]:
+    """Return the bodies of a node, in the order of the text."""
+    match node:
+        case syntax.If():
+            return (node.then, node.orelse) if node.orelse else (node.then,)
+        case syntax.Branches():
+            return node.branches
+        case syntax.OneOf():
+            return (node.options,)
+        case syntax.Stage() | syntax.Residual() | syntax.Option():
+            return (node.body,)
+        case syntax.BlockDecl() | syntax.SpaceDecl():
+            return (node.body,)
+        case _:
+            return ()
+
+
+def inline(node: Item) -> Statement | None:
+    """Return what stands after an option's name without braces, if it can."""
+    if not isinstance(node, syntax.Option) or len(node.body) != 1:
+        return None
+    match node.body[0]:
+        case syntax.Call(label=None) | syntax.OneOf(label=None) as only:
+            return only
+        case syntax.Residual() | syntax.Branches() as only:
+            return only
+        case _:
+            return None
+
+
+def flat(node: Item) -> str:
+    """Return the whole of a node on one line."""
+    text, only = head(node), inline(node)
+    if only is not None:
+        return f"{text} {flat(only)}"
+    if isinstance(node, syntax.If):
+        text += braces(node.then)
+        chain = len(node.orelse) == 1 and isinstance(node.orelse[0], syntax.If)
+        if chain:
+            return f"{text} else {flat(node.orelse[0])}"
+        return f"{text} else{braces(node.orelse)}" if node.orelse else text
+    return text + "".join(map(braces, bodies(node)))
+
+
+def braces(nodes: Sequence[Item]) -> str:
+    """Return a body on one line."""
+    return f" {{ {'; '.join(map(flat, nodes))} }}" if nodes else " {}"
