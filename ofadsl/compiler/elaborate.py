@@ -474,7 +474,7 @@ class Elaborator:
         if choices is None:
             return True
         span = statement.span
-        if demand.argument in written:
+        if demand.argument is not None and demand.argument in written:
             span = origin(written[demand.argument], choices)
         span, notes = self.locate(span)
         report.add(demand.code, demand.message, span, found(demand, choices), demand.help, notes)
