@@ -179,7 +179,18 @@ class Apply(Expr):
         )
 
 
+class Unknown(Expr):
+    """Stands for a value that a reported mistake left open; whatever uses it is unknown too."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.support = ()
+        self._hash = 0
+
+
 TRUE, FALSE = Const(True), Const(False)
+UNKNOWN = Unknown()
 _SMALL = 32  # so many assignments are tried when an expression is made, to see if it is constant
 _SMALL_LOGIC = 512  # the same for conditions, which are more often constant than numbers are
 _LOGIC = frozenset(("==", "!=", "<", "<=", ">", ">=", "and", "or", "not"))
@@ -203,6 +214,8 @@ def apply(op: str, *operands: Expr | Value) -> Expr:
     Raises TooLargeError, ZeroDivisionError or TypeError where constants allow no result.
     """
     args = tuple(map(const, operands))
+    if UNKNOWN in args:
+        return UNKNOWN
     if all(isinstance(arg, Const) for arg in args):
         return Const(_checked(_FUNCTIONS[op](*(arg.value for arg in args))))  # type: ignore[attr-defined]
     simple = _identity(op, args)
@@ -375,6 +388,8 @@ def source(expr: Expr | Value, name: Callable[[Var], str] = lambda var: var.name
 def _source(expr: Expr, name: Callable[[Var], str]) -> tuple[str, int]:
     if isinstance(expr, Var):
         return name(expr), _ATOM
+    if isinstance(expr, Unknown):
+        return "?", _ATOM
     if isinstance(expr, Const):
         text = repr(expr.value)
         return text, _PRECEDENCE["neg"] if text.startswith("-") else _ATOM

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.calls import Written
+from ofadsl.compiler.scope import Written
 from ofadsl.diagnostics import Span
 from ofadsl.expr import UNKNOWN, Const, Expr, Value, Var, evaluate
 from ofadsl.ops import Demand

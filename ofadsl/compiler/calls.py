@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.evaluate import Evaluator, kind
-from ofadsl.compiler.scope import Place, Scope
+from ofadsl.compiler.scope import Place, Scope, Written
 from ofadsl.diagnostics import Span
 from ofadsl.expr import UNKNOWN, Apply, Const, Expr, Var, apply, static
 from ofadsl.ops import Arg
 
-Written = tuple[syntax.Expression, Scope]
 Defaults = Mapping[str, Mapping[str, Written]]
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, fields, replace
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.blame import found, origin
-from ofadsl.compiler.calls import Defaults, Written, bind, op_value
+from ofadsl.compiler.calls import Defaults, bind, op_value
 from ofadsl.compiler.evaluate import Evaluator
 from ofadsl.compiler.labels import labels
 from ofadsl.compiler.prove import UnprovableError, counterexample
-from ofadsl.compiler.scope import Choices, Function, Place, Scope, StageRef
+from ofadsl.compiler.scope import Choices, Function, Place, Scope, StageRef, Written
 from ofadsl.compiler.tree import (
     BlockNode,
     BranchNode,
@@ -229,7 +229,7 @@ class Elaborator:
             y = op.infer(flow.x)
             y = Shape(channels=y.channels, spatial=tuple(UNKNOWN for _ in y.spatial))
         self._use(op, y)
-        return OpNode(statement=call, name=flow.path(call), op=op, x=flow.x, y=y)
+        return OpNode(statement=call, name=flow.path(call), op=op, x=flow.x, y=y, written=written)
 
     def _use(self, op: Op, *shapes: Shape) -> None:
         """Note the dimensions that an op depends on."""
@@ -278,7 +278,7 @@ class Elaborator:
         self.calls.append(call)
         body = self.body(declaration.body, inner)
         self.calls.pop()
-        return BlockNode(name=name, declaration=declaration, body=body)
+        return BlockNode(name=name, declaration=declaration, body=body, written=written)
 
     def _stage(self, stage: syntax.Stage, flow: Flow) -> StageNode:
         name = stage.name.text
@@ -330,7 +330,7 @@ class Elaborator:
         self.calls.append(stage)
         seq = self.body(declaration.body, inner)
         self.calls.pop()
-        return BlockNode(name=path, declaration=declaration, body=seq)
+        return BlockNode(name=path, declaration=declaration, body=seq, written={})
 
     def _own_block(
         self, stage: syntax.Stage, body: tuple[syntax.Statement, ...]

@@ -187,7 +187,11 @@ class Evaluator:
         condition = self.truth(expr.condition, scope, place)
         fixed = static(condition)
         if fixed is not None:
-            return self.meaning(expr.then if fixed else expr.orelse, scope, place, hint)
+            taken = expr.then if fixed else expr.orelse
+            meaning = self.meaning(taken, scope, place, hint)
+            if isinstance(meaning, Expr):
+                scope.values[id(taken)] = meaning
+            return meaning
         then, orelse = (self.value(e, scope, place, hint) for e in (expr.then, expr.orelse))
         if not self._same_kind("both ways of `if` are of one kind", expr, then, orelse):
             return UNKNOWN

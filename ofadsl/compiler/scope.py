@@ -97,3 +97,7 @@ class Scope:
     def snapshot(self) -> Scope:
         """Return the names as they are now, whatever is added later."""
         return Scope(parent=self.parent, names=dict(self.names))
+
+
+Written = tuple[syntax.Expression, Scope]
+"""An expression and the scope that it is read in."""

@@ -6,10 +6,11 @@ flat graph, which the cost model reads, is lowered from it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.scope import Scope
+from ofadsl.compiler.scope import Scope, Written
 from ofadsl.expr import Expr, Var
 from ofadsl.graph import Shape
 from ofadsl.ops import Op
@@ -31,6 +32,7 @@ class OpNode:
     """A primitive op."""
 
     statement: syntax.Call = field(compare=False, repr=False)
+    written: Mapping[str, Written] = field(compare=False, repr=False)
     name: str
     op: Op
     x: Shape
@@ -43,6 +45,7 @@ class BlockNode:
 
     name: str
     declaration: syntax.BlockDecl = field(compare=False, repr=False)
+    written: Mapping[str, Written] = field(compare=False, repr=False)
     body: Seq
 
 

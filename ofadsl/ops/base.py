@@ -104,6 +104,8 @@ class Op:
     """The class of ``ofadsl.nn`` that runs it."""
     elastic: ClassVar[tuple[str, ...]] = ()
     """The fields that may depend on choices."""
+    written_as: ClassVar[Mapping[str, str]] = {}
+    """The argument that gives a field, where its name differs; other fields follow the input."""
     in_place: ClassVar[bool] = False
     inputs: ClassVar[Literal["one", "many"]] = "one"
 

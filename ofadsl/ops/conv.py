@@ -25,6 +25,7 @@ class Conv2d(Op):
     name: ClassVar[str] = "conv"
     module: ClassVar[str] = "Conv2d"
     elastic: ClassVar[tuple[str, ...]] = ("c_in", "c_out", "kernel", "groups")
+    written_as: ClassVar[Mapping[str, str]] = {"c_out": "out"}
     arguments: ClassVar[tuple[Arg, ...]] = (
         Arg(name="out", kind="size"),
         Arg(name="kernel", kind="size", default=1),

@@ -23,6 +23,7 @@ class Linear(Op):
     name: ClassVar[str] = "linear"
     module: ClassVar[str] = "Linear"
     elastic: ClassVar[tuple[str, ...]] = ("c_in", "c_out")
+    written_as: ClassVar[Mapping[str, str]] = {"c_out": "out"}
     arguments: ClassVar[tuple[Arg, ...]] = (
         Arg(name="out", kind="size"),
         Arg(name="bias", kind="flag", default=True),
