@@ -77,7 +77,7 @@ class Check:
     def arch(self, cls: type, space: str, data: object) -> dict[str, Any]:
         """Return the fields of the arch class ``cls`` that ``data`` gives."""
         if not isinstance(data, Mapping):
-            self.add("OFA087", "an arch is a mapping", f"found {show(data)}", _FORM)
+            self.add("OFA087", f"the arch is {show(data)}, not a mapping", help=_FORM)
             return {}
         declared = specs(cls)
         stages = {n: s for n, s in declared.items() if isinstance(s, Stage)}
@@ -152,9 +152,9 @@ class Check:
         help = f"list {depth} blocks" + (f", or set depth to {blocks}" if named else "")
         self.add("OFA084", f"{where} {blocks} blocks, but {rule}", help=help)
 
-    def add(self, code: str, message: str, label: str = "", help: str = "") -> None:
+    def add(self, code: str, message: str, help: str = "") -> None:
         """Report one mistake."""
-        self.report.append(Diagnostic(code=code, message=message, label=label, help=help))
+        self.report.append(Diagnostic(code=code, message=message, help=help))
 
     def _space(self, data: Mapping[Any, Any], space: str) -> None:
         found = data.get("space", space)

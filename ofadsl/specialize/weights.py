@@ -1,0 +1,175 @@
+"""Load a checkpoint into a supernet: ours or a foreign one, all of it or nothing.
+
+In: a ``.safetensors`` file, or a ``.pt`` file of tensors alone. Out: the supernet with its values,
+and where they came from. Every key and shape is compared first, so that a report names all that
+does not fit and the supernet is as it was.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import pickle
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ofadsl.diagnostics import Diagnostic, Diagnostics, fault
+from ofadsl.specialize.interop import FAMILIES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where weights came from; ``family`` is None for a checkpoint of ours."""
+
+    path: str
+    sha256: str
+    family: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def load_weights(supernet: torch.nn.Module, path: Path) -> Origin:
+    """Copy the tensors of the checkpoint into ``supernet``, or raise Diagnostics."""
+    read = read_tensors(path)
+    own = supernet.state_dict()
+    keys = {name: name for name in read if not name.endswith("num_batches_tracked")}
+    family, notes = None, []
+    for candidate in FAMILIES:
+        if candidate.is_checkpoint(read.keys()):
+            renamed = candidate.rename(read.keys(), own.keys())
+            keys = {**renamed.keys, **{name: name for name in renamed.unknown}}
+            family = candidate.name
+            strays = [name for name in renamed.ignored if not name.endswith("batches_tracked")]
+            notes = [f"{len(strays)} tensors that no layer uses are ignored"] if strays else []
+            break
+    report = _compare(own, read, keys)
+    if report:
+        raise Diagnostics(report)
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(read[keys[name]])
+    return Origin(path=str(path), sha256=_sha256(path), family=family, notes=tuple(notes))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the state dict in the file, on the CPU; a file that holds code is refused."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        message = f"the weights {path} cannot be read: {reason}"
+        raise fault("OFA090", message, help="give the path of a checkpoint") from error
+    if path.suffix == ".safetensors" or start[8:9] == b"{":
+        return _read_safetensors(path)
+    return _state_dict(path, _read_pickle(path))
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        message = f"{path} is no whole safetensors file: {error}"
+        raise fault("OFA090", message, help="copy or download it again") from error
+
+
+def _read_pickle(path: Path) -> object:
+    try:
+        found: object = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        message = f"{path} holds more than tensors, and reading it could run code"
+        help = "save the state dict alone: torch.save(model.state_dict(), path)"
+        raise fault("OFA091", message, help=help) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        message = f"{path} is no whole checkpoint"
+        raise fault("OFA090", message, help="copy or download it again") from error
+    return found
+
+
+_WRAPPERS = ("state_dict", "model", "supernet")
+
+
+def _state_dict(path: Path, found: object) -> dict[str, Tensor]:
+    """Return the tensors by name, out of what training scripts wrap around them."""
+    for key in _WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    named = isinstance(found, Mapping) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()
+    )
+    if not isinstance(found, Mapping) or not found or not named:
+        message = f"{path} is no state dict, a mapping of names to tensors"
+        help = "save the state dict alone: torch.save(model.state_dict(), path)"
+        raise fault("OFA092", message, help=help)
+    prefix = "module."  # of DistributedDataParallel
+    if all(name.startswith(prefix) for name in found):
+        return {name.removeprefix(prefix): value for name, value in found.items()}
+    return dict(found)
+
+
+def _compare(
+    own: Mapping[str, Tensor], read: Mapping[str, Tensor], keys: Mapping[str, str]
+) -> list[Diagnostic]:
+    """Return what does not fit; ``keys`` has the name in the file of each name of ours."""
+    missing = [name for name in own if name not in keys]
+    extra = [name for name in keys if name not in own]
+    both = [name for name in own if name in keys]
+    shapes = [name for name in both if own[name].shape != read[keys[name]].shape]
+    broken = [name for name in both if not _finite(read[keys[name]])]
+    report = _capped(
+        "OFA093",
+        [f"the checkpoint has no {name}" for name in missing],
+        [_near(name, extra, "the checkpoint has") for name in missing],
+    )
+    report += _capped(
+        "OFA094",
+        [f"the supernet has no {keys[name]}" for name in extra],
+        [_near(name, missing, "the supernet expects") for name in extra],
+    )
+    report += _capped(
+        "OFA095",
+        [f"{keys[n]} is {_size(read[keys[n]])}, not {_size(own[n])}" for n in shapes],
+        ["is this checkpoint of the same space, with the same --set?"] * len(shapes),
+    )
+    return report + _capped(
+        "OFA096",
+        [f"{keys[name]} holds values that are not finite" for name in broken],
+        ["the training diverged; take an earlier checkpoint"] * len(broken),
+    )
+
+
+_SHOWN = 5
+
+
+def _capped(code: str, messages: list[str], helps: list[str]) -> list[Diagnostic]:
+    """Return a diagnostic for each of the first few messages, the last one with the rest."""
+    report = []
+    for i, (message, help) in enumerate(zip(messages[:_SHOWN], helps, strict=False)):
+        more = len(messages) - _SHOWN
+        if i == _SHOWN - 1 and more > 0:
+            message += f", and {more} more like it"
+        report.append(Diagnostic(code=code, message=message, help=help))
+    return report
+
+
+def _near(name: str, others: Collection[str], verb: str) -> str:
+    close = difflib.get_close_matches(name, others, 1, 0.0)
+    return f"{verb} {close[0]}" if close else "was it saved from this space?"
+
+
+def _size(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a single number"
+
+
+def _finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
