@@ -65,6 +65,7 @@ class _Evaluator(Tracer):
         self.constants: dict[str, Tensor] = {}
         self.leaves: dict[str, torch.nn.Module] = {}
         self._nodes: dict[int, Node] = {}
+        self._stack: tuple[str | None, dict[str, tuple[str, Any]]] = (None, {})
         self._kept: list[Tensor] = []  # alive, so that no other tensor gets its id
         tensors = [*root.named_parameters(), *root.named_buffers()]
         self._paths = {id(tensor): _local(name) for name, tensor in tensors}
@@ -107,9 +108,15 @@ class _Evaluator(Tracer):
         name: str | None = None,
         type_expr: Any | None = None,
     ) -> Node:
-        """Return a new node, without the record of its origin that fx would add."""
-        # the annotations of the supernet may be text, which fx cannot write
-        return self.graph.create_node(kind, target, args, kwargs, name)
+        """Return a new node; its meta says in which modules it was made, as fx has it."""
+        # without the type: the annotations of the supernet may be text, which fx cannot write
+        node = self.graph.create_node(kind, target, args, kwargs, name)
+        if kind in ("call_function", "call_method", "call_module"):
+            path = self.scope.module_path
+            if self._stack[0] != path:
+                self._stack = (path, dict(self.module_stack))
+            node.meta["nn_module_stack"] = self._stack[1]
+        return node
 
     def create_arg(self, a: Any) -> Argument:
         """Return a node for a tensor that has been computed, or what fx makes of the rest."""

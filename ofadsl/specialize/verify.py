@@ -1,15 +1,19 @@
 """Compare a subnet with the supernet that it came from.
 
 Equal to the bit where nothing but parameters was computed ahead; close where batch norm has been
-folded, because sums then round in another order.
+folded, because sums then round in another order. How close is a matter of the weights: some
+networks amplify every rounding, and of them no more is asked than the supernet itself holds to.
 """
 
 from __future__ import annotations
+
+import copy
 
 import torch
 from torch import Tensor
 
 from ofadsl.choices import Arch
+from ofadsl.diagnostics import fault
 from ofadsl.nn import bind
 from ofadsl.specialize.trace import in_eval_mode
 
@@ -28,28 +32,40 @@ def verify(
 ) -> float:
     """Return the largest difference on ``example``, relative to the mean absolute output.
 
-    Raises AssertionError where it is too large: the specialiser is wrong then, not the user.
+    Raises Diagnostics where the supernet's output is not finite, and AssertionError where the
+    difference is too large: the specialiser is wrong then, not the user.
     """
     with torch.no_grad():
         expected = bind(in_eval_mode(supernet), arch)(example)
         found = subnet(example)
+    if not torch.isfinite(expected).all():
+        message = "the output of the supernet is not finite, so a subnet of it cannot be verified"
+        raise fault("OFA097", message, help="the weights overflow; take an earlier checkpoint")
     if found.shape != expected.shape:
         shapes = f"{tuple(found.shape)}, not {tuple(expected.shape)}"
         raise AssertionError(f"the output of the subnet has the shape {shapes}")
-    if not torch.equal(torch.isfinite(found), torch.isfinite(expected)):
-        raise AssertionError("the subnet and the supernet are not finite in the same places")
+    if not torch.isfinite(found).all():
+        raise AssertionError("the output of the subnet is not finite, that of the supernet is")
     error = _difference(found, expected)
-    limit = 0.0 if exact else tolerance
-    if not error <= limit:
-        rule = "they must be equal" if exact else f"at most {limit:g} is allowed"
-        raise AssertionError(f"the subnet differs from the supernet by {error:.3g}; {rule}")
+    if exact and error > 0:
+        raise AssertionError(f"the subnet differs from the supernet by {error:.3g}, not 0")
+    if error <= tolerance:
+        return error
+    rounding = _rounding(supernet, arch, example, expected)
+    if error > 4 * rounding:
+        limit = f"{tolerance:g} is allowed, and the supernet itself rounds by {rounding:.3g}"
+        raise AssertionError(f"the subnet differs from the supernet by {error:.3g}; {limit}")
     return error
 
 
+def _rounding(supernet: torch.nn.Module, arch: Arch, example: Tensor, expected: Tensor) -> float:
+    """Return how far the supernet's output is from what float64 gives."""
+    exact = copy.deepcopy(in_eval_mode(supernet)).double()
+    with torch.no_grad():
+        return _difference(expected, bind(exact, arch)(example.double()))
+
+
 def _difference(found: Tensor, expected: Tensor) -> float:
-    finite = torch.isfinite(expected)
-    apart = (found.double() - expected.double())[finite].abs()
-    scale = expected.double()[finite].abs()
-    if not apart.numel() or apart.max() == 0:
-        return 0.0
-    return float(apart.max() / scale.mean())
+    apart = (found.double() - expected.double()).abs().max()
+    scale = expected.double().abs().mean()
+    return 0.0 if apart == 0 else float(apart / scale)
