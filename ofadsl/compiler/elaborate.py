@@ -278,7 +278,9 @@ class Elaborator:
         self.calls.append(call)
         body = self.body(declaration.body, inner)
         self.calls.pop()
-        return BlockNode(name=name, declaration=declaration, body=body, written=written)
+        return BlockNode(
+            name=name, span=call.span, declaration=declaration, body=body, written=written
+        )
 
     def _stage(self, stage: syntax.Stage, flow: Flow) -> StageNode:
         name = stage.name.text
@@ -330,7 +332,7 @@ class Elaborator:
         self.calls.append(stage)
         seq = self.body(declaration.body, inner)
         self.calls.pop()
-        return BlockNode(name=path, declaration=declaration, body=seq, written={})
+        return BlockNode(name=path, span=stage.span, declaration=declaration, body=seq, written={})
 
     def _own_block(
         self, stage: syntax.Stage, body: tuple[syntax.Statement, ...]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.scope import Scope, Written
+from ofadsl.diagnostics import Span
 from ofadsl.expr import Expr, Var
 from ofadsl.graph import Shape
 from ofadsl.ops import Op
@@ -44,6 +45,7 @@ class BlockNode:
     """A block of the language, or a stage's body of several statements, in its place."""
 
     name: str
+    span: Span = field(compare=False, repr=False)
     declaration: syntax.BlockDecl = field(compare=False, repr=False)
     written: Mapping[str, Written] = field(compare=False, repr=False)
     body: Seq

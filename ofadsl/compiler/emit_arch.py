@@ -1,0 +1,148 @@
+"""The typed arch of a generated supernet: one class for each kind of block and of stage.
+
+In: the dimensions of a space. Out: the text of the classes, and for every dimension the
+expression by which generated code reads it, such as ``arch.s1.blocks[0].kernel``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ofadsl.compiler.emit_text import RESERVED_CHOICES, call, camel, identifier, literal
+from ofadsl.compiler.tree import Checked, StageNode
+from ofadsl.expr import Value, Var, source
+from ofadsl.space import Dim, Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceClass:
+    """A dataclass of choices as lines of text."""
+
+    name: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchText:
+    """The classes of an arch, and how each dimension is read."""
+
+    classes: tuple[ChoiceClass, ...]
+    path: Mapping[str, str]
+    """Dimension name -> expression on ``arch``."""
+    in_block: Mapping[str, str]
+    """Dimension name -> expression on ``choices``, the block's own."""
+
+    def read(self, var: Var) -> str:
+        """Return the expression that reads a dimension."""
+        return self.path[var.name]
+
+
+@dataclass(slots=True)
+class _Classes:
+    """Classes by their text: equal blocks and stages share one."""
+
+    named: dict[str, ChoiceClass] = field(default_factory=dict)
+    by_lines: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def add(self, name: str, lines: list[str]) -> str:
+        key = tuple(lines)
+        if key not in self.by_lines:
+            unique, number = name, 2
+            while unique in self.named:
+                unique = f"{name}{number}"
+                number += 1
+            self.named[unique] = ChoiceClass(name=unique, lines=key)
+            self.by_lines[key] = unique
+        return self.by_lines[key]
+
+
+def arch_text(checked: Checked) -> ArchText:
+    """Return the classes of the arch of a space."""
+    space = checked.space
+    classes = _Classes()
+    stages = {node.name: node for node in checked.body.nodes if isinstance(node, StageNode)}
+    fields = [*_fields(tuple(d for d in space.dims if d.stage is None))]
+    for stage in space.stages:
+        name = _stage_class(space, stages[stage.name], classes)
+        fields.append(f"{identifier(stage.name, RESERVED_CHOICES)}: {name} = nn.stage({name})")
+    path, in_block = _paths(space)
+    lines = [
+        f'space: ClassVar[str] = "{space.name}"',
+        *fields,
+        *_requirements(space, path),
+    ]
+    arch = ChoiceClass(name="Arch", lines=tuple(lines))
+    return ArchText(classes=(*classes.named.values(), arch), path=path, in_block=in_block)
+
+
+def _stage_class(space: Space, node: StageNode, classes: _Classes) -> str:
+    dims = [d for d in space.dims if d.stage == node.name]
+    lines = [*_fields(tuple(d for d in dims if d.block is None))]
+    blocks = [_fields(tuple(d for d in dims if d.block == i)) for i in range(len(node.blocks))]
+    name = camel(node.blocks[0].declaration.name.text)
+    if any(blocks):
+        names = [classes.add(f"{name}Choices", own or ["pass"]) for own in blocks]
+        distinct = names[:1] if len(set(names)) == 1 else names
+        kind = " | ".join(dict.fromkeys(names))
+        lines += call(f"blocks: tuple[{kind}, ...] = nn.blocks_of(", distinct, 0)
+    return classes.add(f"{name}Stage", lines)
+
+
+def _fields(dims: tuple[Dim, ...]) -> list[str]:
+    lines = []
+    for dim in dims:
+        name = _field(dim)
+        values = _values(dim.var.values)
+        if name != dim.key:
+            values.append(f'json="{dim.key}"')
+        lines += call(f"{name}: {_kind(dim.var.values)} = nn.one_of(", values, 0)
+    return lines
+
+
+def _field(dim: Dim) -> str:
+    plain = dim.key in ("depth", "resolution")
+    return dim.key if plain else identifier(dim.key, RESERVED_CHOICES)
+
+
+def _kind(values: tuple[Value, ...]) -> str:
+    if all(isinstance(v, int) for v in values):
+        return "int"
+    return "str" if isinstance(values[0], str) else "float"
+
+
+def _values(values: tuple[Value, ...]) -> list[str]:
+    """Return the values as arguments, evenly spaced whole numbers as a range."""
+    if len(values) > 4 and all(isinstance(v, int) for v in values):
+        low, high = values[0], values[-1]
+        step = (high - low) // (len(values) - 1)  # type: ignore[operator]
+        if values == tuple(range(low, high + 1, step)):  # type: ignore[arg-type,operator]
+            return [f"*range({low}, {high + 1}, {step})"]  # type: ignore[operator]
+    return [literal(v) for v in values]
+
+
+def _paths(space: Space) -> tuple[dict[str, str], dict[str, str]]:
+    path, in_block = {}, {}
+    for dim in space.dims:
+        name = _field(dim)
+        if dim.stage is None:
+            path[dim.var.name] = f"arch.{name}"
+            continue
+        stage = identifier(dim.stage, RESERVED_CHOICES)
+        if dim.block is None:
+            path[dim.var.name] = f"arch.{stage}.{name}"
+        else:
+            path[dim.var.name] = f"arch.{stage}.blocks[{dim.block}].{name}"
+            in_block[dim.var.name] = f"choices.{name}"
+    return path, in_block
+
+
+def _requirements(space: Space, path: Mapping[str, str]) -> list[str]:
+    if not space.requirements:
+        return []
+    lines = ["requirements: ClassVar[Any] = ("]
+    for requirement in space.requirements:
+        text = source(requirement.condition, lambda var: path[var.name])
+        said = " ".join(requirement.text.split()).replace("\\", "\\\\").replace('"', "'")
+        lines += call("(", [f"lambda arch: {text}", f'"{said}"'], 4, "),")
+    return [*lines, ")"]

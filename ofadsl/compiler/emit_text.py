@@ -1,0 +1,61 @@
+"""Python text: identifiers that are safe in a module, literals, calls broken over lines."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable
+
+WIDTH = 100
+_MODULE = """add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
+dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule
+half ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters
+parameters register_buffer register_module register_parameter requires_grad_ set_extra_state
+set_submodule share_memory state_dict to to_empty train training type xpu zero_grad T_destination"""
+_ARCH = "space requirements from_dict to_dict largest smallest sample depth blocks resolution"
+_LOCAL = "self x nn torch arch choices block shortcut Tensor dataclass ClassVar divisible islice"
+RESERVED = frozenset(f"{_MODULE} {_LOCAL}".split()) | frozenset(keyword.kwlist)
+RESERVED_CHOICES = frozenset(f"{_ARCH} self".split()) | frozenset(keyword.kwlist)
+
+
+def identifier(name: str, reserved: frozenset[str] = RESERVED) -> str:
+    """Return ``name`` as an attribute that hides nothing."""
+    name = name.replace(".", "_")
+    return f"{name}_" if name in reserved or hasattr(object, name) else name
+
+
+def camel(name: str) -> str:
+    """Return ``mbconv_v2`` as ``MbconvV2``."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_") if part) or "Block"
+
+
+def call(head: str, args: Iterable[str], indent: int, tail: str = ")") -> list[str]:
+    """Return a call as lines of at most 100 columns, broken as a formatter breaks it.
+
+    ``head`` ends with the opening bracket and ``tail`` begins with the closing one.
+    """
+    args = list(args)
+    pad = " " * indent
+    single = f"{pad}{head}{', '.join(args)}{tail}"
+    if len(single) <= WIDTH and all("\n" not in arg for arg in args):
+        return [single]
+    inner = f"{pad}    {', '.join(args)}"
+    if len(inner) <= WIDTH and all("\n" not in arg for arg in args):
+        return [f"{pad}{head}", inner, f"{pad}{tail}"]
+    lines = [f"{pad}{head}"]
+    for arg in args:
+        first, *rest = arg.split("\n")
+        lines += [f"{pad}    {first}", *(f"{pad}    {line}" for line in rest)]
+        lines[-1] += ","
+    return [*lines, f"{pad}{tail}"]
+
+
+def literal(value: object) -> str:
+    """Return a checked value as Python writes it, strings in double quotes."""
+    if isinstance(value, str):
+        assert value.isidentifier(), value
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        inner = ", ".join(literal(v) for v in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    assert isinstance(value, int | float), value
+    return repr(value)
