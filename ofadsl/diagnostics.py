@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+NEWLINE = re.compile("\n")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -22,8 +24,7 @@ class Source:
     _starts: tuple[int, ...] = field(init=False, repr=False, compare=False, default=())
 
     def __post_init__(self) -> None:
-        starts = [0]
-        starts.extend(i + 1 for i, c in enumerate(self.text) if c == "\n")
+        starts = [0, *(found.end() for found in NEWLINE.finditer(self.text))]
         object.__setattr__(self, "_starts", tuple(starts))
 
     def position(self, offset: int) -> tuple[int, int]:
@@ -70,7 +71,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One mistake: the rule (``message``), the value found (``label``) and the repair (``help``)."""
+    """One mistake: the rule (``message``), the value found (``label``), the repair (``help``)."""
 
     code: str
     message: str
@@ -80,8 +81,8 @@ class Diagnostic:
     notes: tuple[tuple[Span, str], ...] = ()
 
 
-class Diagnostics(Exception):  # noqa: N818  (it is a report, and every mistake of a user raises it)
-    """All mistakes found in one input, in the order of the text."""
+class Diagnostics(Exception):
+    """All mistakes found in one input, in the order of the text: a report, not one error."""
 
     def __init__(self, items: Iterable[Diagnostic]) -> None:
         self.items = tuple(items)

@@ -6,6 +6,8 @@ from ofadsl.compiler.driver import CLOSER, Bracket, Parser
 from ofadsl.compiler.lookahead import (
     after,
     anchor,
+    closes_well,
+    goes_on,
     indent,
     is_body,
     kind,
@@ -85,6 +87,15 @@ def unmatched(parser: Parser) -> bool:
         return False
     if name == "RBRACE" and inner.token >= 0:
         return False
+    drop(parser)
+    if parser.states[-1] in parser.tables.anchors:
+        skip_ends(parser)
+    return True
+
+
+def drop(parser: Parser) -> None:
+    """Report a closing bracket that closes nothing, and go on behind it."""
+    name = kind(parser, parser.at)
     report(
         parser,
         token_span(parser, parser.at),
@@ -93,9 +104,6 @@ def unmatched(parser: Parser) -> bool:
         label=f"no `{SIGN[OPENER[name]]}` is open",
     )
     parser.at += 1
-    if parser.states[-1] in parser.tables.anchors:
-        skip_ends(parser)
-    return True
 
 
 def mismatched(parser: Parser) -> bool:
@@ -107,11 +115,17 @@ def mismatched(parser: Parser) -> bool:
     needed = CLOSER[kind(parser, inner.token)]
     if name == needed:
         return False
+    following = [kind(parser, at + 1), kind(parser, at + 2)]
+    outside = belongs_outside(parser, at, OPENER[name])
+    meant = goes_on(parser, parser.states, [needed, *following[:1]])
+    if not outside and not meant and goes_on(parser, parser.states, following):
+        drop(parser)
+        return True
     note = (token_span(parser, at), f"found `{SIGN[name]}` instead of `{SIGN[needed]}`")
     say_unclosed(parser, inner, (note,))
     if after(parser.tables, parser.states, needed) is None:
         skip_statement(parser, closed=True)
-    elif belongs_outside(parser, at, OPENER[name]):
+    elif outside:
         insert(parser, at, needed)
     else:
         parser.tokens.kinds[at] = parser.tables.kinds[needed]
@@ -139,7 +153,7 @@ def unclosed_bracket(parser: Parser) -> bool:
     line = starts_line(parser, at) and name not in OPENER
     if not (
         name in {END, "SEMICOLON"}
-        or (name == "LBRACE" and is_body(parser, at))
+        or (name == "LBRACE" and closes_well(parser, at) and is_body(parser, at))
         or (line and indent(parser, at) <= indent(parser, inner.token))
     ):
         return False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ofadsl.compiler.build import BUILDERS
-from ofadsl.compiler.tables import END, Tables
+from ofadsl.compiler.tables import END, Rule, Tables
 from ofadsl.compiler.tokens import Tokens
 from ofadsl.diagnostics import Diagnostic, Source, Span
 
@@ -29,9 +29,12 @@ class Bracket:
     stand_in: bool = False  # it opens the body of a statement that has been reported
 
 
+Symbol = tuple[Any, int, int]  # a value, the token it begins with, the depth of its tree
+
+
 @dataclass(slots=True, kw_only=True)
 class Parser:
-    """The stack of a parse that is going on, one entry a symbol in each list."""
+    """A parse that is going on; its stack is in `states` and `symbols`, side by side."""
 
     source: Source
     tables: Tables
@@ -39,14 +42,17 @@ class Parser:
     mistakes: list[Diagnostic]
     brackets: list[Bracket]
     states: list[int]
-    values: list[Any] = field(default_factory=lambda: [None])
-    firsts: list[int] = field(default_factory=lambda: [0])  # the token that a symbol begins with
-    depths: list[int] = field(default_factory=lambda: [0])  # of the tree below a symbol
+    openers: frozenset[int]
+    closers: frozenset[int]
+    symbols: list[Symbol] = field(default_factory=lambda: [(None, 0, 0)])
     at: int = 0  # the token that is looked at
     last: int = 0  # the token that was taken last
     closed: Bracket | None = None  # by the token that was taken last
     closings: list[tuple[Bracket, int]] = field(default_factory=list)  # bodies, and their `}`
     stand_ins: set[int] = field(default_factory=set)  # tokens `{` whose body is a stand-in
+    partners: dict[int, int] = field(default_factory=dict)  # places of `{` and of their `}`
+    resumed: int = 0  # the token at which the parse went on after the last error
+    synced: bool = False  # by giving up the statement with the error
     errors: list[int] = field(default_factory=list)  # the tokens at which errors were met
 
 
@@ -68,15 +74,16 @@ def begin(source: Source, tables: Tables, tokens: Tokens, start: str) -> Parser:
         mistakes=list(tokens.mistakes),
         brackets=[Bracket(token=-1, height=0, soft=soft)],
         states=[state],
+        openers=frozenset(tables.kinds[name] for name in CLOSER),
+        closers=frozenset(tables.kinds[name] for name in CLOSER.values()),
     )
 
 
 def run(parser: Parser, final: int, recover: Callable[[Parser], bool]) -> Any:
     """Take tokens up to the end; return the value, or None where ``recover`` gives up."""
     tables, kinds, states = parser.tables, parser.tokens.kinds, parser.states
-    actions, newline, end = tables.actions, tables.kinds["_NEWLINE"], tables.kinds[END]
-    openers = {tables.kinds[name] for name in CLOSER}
-    closers = {tables.kinds[name] for name in CLOSER.values()}
+    actions, gotos, rules = tables.actions, tables.gotos, tables.rules
+    newline, end = tables.kinds["_NEWLINE"], tables.kinds[END]
     while True:
         kind = kinds[parser.at]
         if kind == newline and parser.brackets[-1].soft:
@@ -85,28 +92,30 @@ def run(parser: Parser, final: int, recover: Callable[[Parser], bool]) -> Any:
         action = actions[states[-1]].get(kind)
         if action is None:
             if kind == end and states[-1] == final:
-                return parser.values[-1]
+                return parser.symbols[-1][0]
             if not recover(parser):
                 return None
-        elif action < 0:
-            reduce(parser, ~action)
+        elif action >= 0:
+            shift(parser, action, kind)
+        elif rules[~action].unit:
+            states.pop()
+            states.append(gotos[states[-1]][rules[~action].origin])
         else:
-            shift(parser, action)
-            if kind in openers:
-                opened(parser, newline not in actions[action])
-            elif kind in closers:
-                closed(parser)
+            reduce(parser, rules[~action])
 
 
-def shift(parser: Parser, state: int) -> None:
+def shift(parser: Parser, state: int, kind: int) -> None:
     """Take the token that is looked at."""
+    at = parser.at
     parser.states.append(state)
-    parser.values.append(parser.at)
-    parser.firsts.append(parser.at)
-    parser.depths.append(0)
-    parser.last = parser.at
+    parser.symbols.append((at, at, 0))
+    parser.last = at
     parser.closed = None
-    parser.at += 1
+    parser.at = at + 1
+    if kind in parser.openers:
+        opened(parser, parser.tables.kinds["_NEWLINE"] not in parser.tables.actions[state])
+    elif kind in parser.closers:
+        closed(parser)
 
 
 def opened(parser: Parser, soft: bool) -> None:
@@ -126,47 +135,44 @@ def closed(parser: Parser) -> None:
         parser.closings.append((parser.closed, parser.last))
 
 
-def reduce(parser: Parser, number: int) -> None:
+def reduce(parser: Parser, rule: Rule) -> None:
     """Replace the symbols of a rule, on the top of the stack, by what they make."""
-    tables, states = parser.tables, parser.states
-    rule = tables.rules[number]
-    if rule.length == 1 and rule.passes:
-        states.pop()
-        states.append(tables.gotos[states[-1]][rule.origin])
-        return
+    states, symbols = parser.states, parser.symbols
     base = len(states) - rule.length
-    first = parser.firsts[base] if rule.length else parser.at
-    depth = max(parser.depths[base:], default=0) + rule.nests
+    parts = symbols[base:]
+    first = parts[0][1] if parts else parser.at
+    depth = rule.nests
+    for part in parts:
+        if part[2] + rule.nests > depth:
+            depth = part[2] + rule.nests
     if depth > NESTING:
         raise TooDeep(first)
-    value = make(parser, number, base, first)
-    del states[base:], parser.values[base:], parser.firsts[base:], parser.depths[base:]
-    states.append(tables.gotos[states[-1]][rule.origin])
-    parser.values.append(value)
-    parser.firsts.append(first)
-    parser.depths.append(depth)
+    values = chosen(parser, rule, parts)
+    value: Any = values
+    if rule.passes:
+        value = values[0]
+    elif rule.name in BUILDERS:
+        tokens = parser.tokens
+        start = tokens.starts[first]
+        end = max(start, tokens.ends[parser.last]) if parts else start
+        value = BUILDERS[rule.name](values, Span(source=parser.source, start=start, end=end))
+    del states[base:], symbols[base:]
+    states.append(parser.tables.gotos[states[-1]][rule.origin])
+    symbols.append((value, first, depth))
 
 
-def make(parser: Parser, number: int, base: int, first: int) -> Any:
-    """Return the value of a rule, from the values of its symbols from ``base`` on."""
-    rule = parser.tables.rules[number]
+def chosen(parser: Parser, rule: Rule, parts: list[Symbol]) -> list[Any]:
+    """Return the values of those symbols of a rule that have one; tokens are their text."""
     values: list[Any] = []
     for offset, spliced in rule.keep:
-        value = parser.values[base + offset]
+        value = parts[offset][0]
         if not spliced:
             values.append(text(parser, value) if type(value) is int else value)
         elif values:
             values.extend(value)
         else:
             values = value  # nobody else holds it: a list grows in linear time
-    if rule.passes:
-        return values[0]
-    builder = BUILDERS.get(rule.name)
-    if builder is None:
-        return values
-    start = parser.tokens.starts[first]
-    end = max(start, parser.tokens.ends[parser.last] if rule.length else start)
-    return builder(values, Span(source=parser.source, start=start, end=end))
+    return values
 
 
 def text(parser: Parser, token: int) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
+from collections.abc import Iterator
+
 from ofadsl.compiler.driver import CLOSER, Parser
 from ofadsl.compiler.tables import END, Tables
 from ofadsl.diagnostics import Span
+
+LOOK = 100  # tokens, to tell a set from a body
 
 
 def kind(parser: Parser, at: int) -> str:
@@ -58,7 +63,7 @@ def anchor(parser: Parser, below: int | None = None) -> int:
 
 def first_token(parser: Parser, height: int) -> int:
     """Return the token that begins what stands on the stack above ``height``."""
-    return parser.firsts[height] if height < len(parser.firsts) else parser.at
+    return parser.symbols[height][1] if height < len(parser.symbols) else parser.at
 
 
 def starts_line(parser: Parser, at: int) -> bool:
@@ -85,20 +90,43 @@ def same_line(parser: Parser, left: int, right: int) -> bool:
 def is_body(parser: Parser, at: int) -> bool:
     """Whether the `{` at a token holds statements, as far as its looks say, and no set."""
     depth = 0
-    at += 1
-    while kind(parser, at) == "_NEWLINE":
-        at += 1
-    if kind(parser, at) == "NUMBER":
+    first = at + 1
+    while kind(parser, first) == "_NEWLINE":
+        first += 1
+    if kind(parser, first) == "NUMBER":
         return False
-    while kind(parser, at) != END:
-        name = kind(parser, at)
+    for other in range(first, first + LOOK):
+        name = kind(parser, other)
         if depth == 0 and name in {"COMMA", "__ANON_0"}:
             return False
         if depth == 0 and name in {"_NEWLINE", "SEMICOLON", "COLON", "LBRACE", "RBRACE"}:
             return True
         depth += (name in CLOSER) - (name in CLOSER.values())
-        at += 1
     return True
+
+
+def closes_well(parser: Parser, at: int) -> bool:
+    """Whether the `{` at a token has its `}` on the same line, or on a line indented like its."""
+    starts = parser.tokens.starts
+    if not parser.partners:
+        parser.partners.update(partners(parser))
+    place = parser.partners.get(starts[at], -1)
+    if place < 0:
+        return False
+    end = bisect.bisect_right(starts, place) - 1
+    like = starts_line(parser, end) and indent(parser, end) == indent(parser, at)
+    return like or same_line(parser, at, end)
+
+
+def partners(parser: Parser) -> Iterator[tuple[int, int]]:
+    """Yield the places of each `{` and of the `}` that closes it, other brackets apart."""
+    opened: list[int] = []
+    left, right = parser.tables.kinds["LBRACE"], parser.tables.kinds["RBRACE"]
+    for token, place in zip(parser.tokens.kinds, parser.tokens.starts, strict=True):
+        if token == left:
+            opened.append(place)
+        elif token == right and opened:
+            yield opened.pop(), place
 
 
 def token_span(parser: Parser, at: int) -> Span:

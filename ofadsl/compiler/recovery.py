@@ -28,6 +28,7 @@ from ofadsl.compiler.tokens import MISTAKES
 from ofadsl.compiler.wording import advice, expected, found
 
 Repair = Callable[[Parser], bool]
+SOON = 2  # tokens without an error, before a new one is believed
 ALIKE = 0.7  # of difflib's ratio, for a misspelt word
 
 
@@ -38,18 +39,23 @@ def recover(parser: Parser) -> bool:
     if stuck or len(parser.mistakes) >= MISTAKES:
         return False
     settle(parser)
+    parser.synced = False
     for repair in REPAIRS:
         if repair(parser):
             break
-    return kind(parser, parser.at) != END or parser.at not in parser.errors
+    parser.resumed = parser.at - (SOON + 1 if parser.synced else 0)
+    over = kind(parser, parser.at) == END and parser.at in parser.errors
+    return not over and anchor(parser) > 0  # an expression alone has nothing to go on with
 
 
 def settle(parser: Parser) -> None:
-    """Make of the newlines before a statement what the parser makes of them once it begins."""
+    """Reduce what is complete, whatever comes next: a body, the newlines before a statement."""
     tables = parser.tables
+    while len(moves := set(tables.actions[parser.states[-1]].values())) == 1 and max(moves) < 0:
+        reduce(parser, tables.rules[~moves.pop()])
     for token in (tables.kinds["LET"], tables.kinds["NAME"]):
         while (action := tables.actions[parser.states[-1]].get(token, 0)) < 0:
-            reduce(parser, ~action)
+            reduce(parser, tables.rules[~action])
 
 
 def reported(parser: Parser) -> bool:
@@ -59,10 +65,19 @@ def reported(parser: Parser) -> bool:
         mistake.span is not None and mistake.span.start == start
         for mistake in parser.tokens.mistakes
     )
-    if not known and not (parser.closed and parser.closed.stand_in):
+    if not known and not (parser.closed and parser.closed.stand_in) and not too_soon(parser):
         return False
     skip_statement(parser)
     return True
+
+
+def too_soon(parser: Parser) -> bool:
+    """Whether the last mistake was reported on this line, hardly a token ago."""
+    last = parser.mistakes[-1].span if parser.mistakes else None
+    if last is None or parser.at - parser.resumed > SOON or kind(parser, parser.at) == END:
+        return False
+    start = parser.tokens.starts[parser.at]
+    return last.start < start and "\n" not in parser.source.text[last.start : start]
 
 
 def misspelt(parser: Parser) -> bool:
@@ -75,8 +90,9 @@ def misspelt(parser: Parser) -> bool:
     before = at - 1
     if kind(parser, before) != "NAME" or first_token(parser, height) > before:
         return False
-    base = max(i for i, first in enumerate(parser.firsts) if first <= before)
-    return base >= height and misspelt_at(parser, before, base)
+    base = max(i for i, (_, first, _) in enumerate(parser.symbols) if first <= before)
+    begins = base >= max(height, 1) and parser.symbols[base][1] == before
+    return begins and misspelt_at(parser, before, base)
 
 
 def misspelt_at(parser: Parser, at: int, height: int) -> bool:
@@ -164,7 +180,8 @@ def abandoned(parser: Parser) -> bool:
     """Say what was expected, and give up the statement."""
     can = accepted(parser.tables, parser.states)
     notes: Notes = ()
-    if {"LET", "BLOCK"} <= can and "RESIDUAL" not in can and parser.closings:
+    outside = {"LET", "BLOCK"} <= can and "RESIDUAL" not in can
+    if outside and parser.closings and indent(parser, parser.at) > 0:
         notes = ((token_span(parser, parser.closings[-1][1]), "the last body ends here"),)
     say_expected(parser, advice(parser, can), notes)
     skip_statement(parser)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from ofadsl.compiler.driver import CLOSER, Parser
 from ofadsl.compiler.lookahead import (
     anchor,
+    closes_well,
     first_token,
     indent,
     is_body,
     kind,
     starts_line,
 )
+from ofadsl.compiler.syntax import BlockDecl, SpaceDecl
 from ofadsl.compiler.tables import END
 from ofadsl.diagnostics import Diagnostic, Span
 
@@ -44,8 +46,7 @@ def report(
 
 def unwind(parser: Parser, height: int) -> None:
     """Drop what stands on the stack above ``height``, and the brackets opened there."""
-    for column in (parser.states, parser.values, parser.firsts, parser.depths):
-        del column[height:]  # type: ignore[attr-defined]
+    del parser.states[height:], parser.symbols[height:]
     while len(parser.brackets) > 1 and parser.brackets[-1].height >= height:
         parser.brackets.pop()
 
@@ -60,6 +61,7 @@ def insert(parser: Parser, at: int, *terminals: str) -> None:
 
 def skip_statement(parser: Parser, *, closed: bool = False) -> None:
     """Give up the innermost statement; ``closed`` where its brackets are known to have no end."""
+    parser.synced = True
     height = anchor(parser)
     if height == 0:
         parser.at = len(parser.tokens.kinds) - 1
@@ -67,10 +69,11 @@ def skip_statement(parser: Parser, *, closed: bool = False) -> None:
     where = parser.tables.anchors[parser.states[height - 1]]
     first = first_token(parser, height)
     opened = [kind(parser, b.token) for b in parser.brackets[1:] if b.height >= height]
+    whole = isinstance(parser.symbols[-1][0], BlockDecl | SpaceDecl)
     unwind(parser, height)
     if closed and starts_line(parser, parser.at):
         return
-    if where == "item" and kind(parser, first) not in DECLARATIONS:
+    if where == "item" and (whole or kind(parser, first) not in DECLARATIONS):
         skip_to_declaration(parser)
     else:
         skip(parser, first, where, [] if closed else opened)
@@ -99,22 +102,34 @@ def skip(parser: Parser, first: int, where: str, opened: list[str]) -> None:
         at, name = parser.at, kind(parser, parser.at)
         if starts_line(parser, at) and at > first and resumes(parser, at, margin, opened):
             return
-        if name == "LBRACE" and not opened and is_body(parser, at):
+        well = name != "LBRACE" or bool(opened) or closes_well(parser, at)
+        if name == "LBRACE" and not opened and well and is_body(parser, at):
             stand_in(parser, first, where)
             return
-        if name == "RBRACE" and "LBRACE" not in opened:
-            if where == "item":
-                skip_to_declaration(parser)
+        if ends(name, opened):
+            go_on(parser, where)
             return
-        if name in ENDS and "LBRACE" not in opened and (name == "SEMICOLON" or not opened):
-            skip_ends(parser)
-            return
-        if name in CLOSER:
+        if name in CLOSER and well:
             opened.append(name)
         elif name in OPENER and OPENER[name] in opened:
             while opened.pop() != OPENER[name]:
                 pass
         parser.at += 1
+
+
+def ends(name: str, opened: list[str]) -> bool:
+    """Whether a statement ends at a token, with those brackets open."""
+    if "LBRACE" in opened:
+        return False
+    return name in {"RBRACE", "SEMICOLON"} or (name == "_NEWLINE" and not opened)
+
+
+def go_on(parser: Parser, where: str) -> None:
+    """Go to where the next statement, item or option begins."""
+    if where == "item":
+        skip_to_declaration(parser)
+    elif kind(parser, parser.at) != "RBRACE":
+        skip_ends(parser)
 
 
 def resumes(parser: Parser, at: int, margin: int, opened: list[str]) -> bool:

@@ -53,7 +53,8 @@ class Rule:
     length: int
     keep: tuple[tuple[int, bool], ...]  # (symbol, does it stand for a list of values?)
     passes: bool  # it makes nothing new: its one value is the value of its symbol
-    nests: bool  # it makes a node of the tree
+    unit: bool  # it passes its only symbol
+    nests: int  # 1 where it makes a node of the tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,17 +106,7 @@ def unpack(stored: Stored) -> Tables:
         for state, row in enumerate(gotos)
         if numbers[name] in row
     }
-    rules = tuple(
-        Rule(
-            name=name,
-            origin=numbers[origin],
-            length=length,
-            keep=tuple((i, spliced) for i, spliced in keep),
-            passes=passes,
-            nests=not passes and not origin.startswith("_") and name not in SEQUENCES,
-        )
-        for name, origin, length, keep, passes in stored["rules"]
-    )
+    rules = tuple(unpack_rule(rule, numbers) for rule in stored["rules"])
     return Tables(
         pattern=re.compile(stored["pattern"]),
         terminals=terminals,
@@ -127,6 +118,22 @@ def unpack(stored: Stored) -> Tables:
         gotos=gotos,
         starts={name: (first, last) for name, (first, last) in stored["starts"].items()},
         anchors=anchors,
+    )
+
+
+def unpack_rule(
+    rule: tuple[str, str, int, list[tuple[int, bool]], bool], numbers: dict[str, int]
+) -> Rule:
+    """Return a rule in the form that the parser runs on."""
+    name, origin, length, keep, passes = rule
+    return Rule(
+        name=name,
+        origin=numbers[origin],
+        length=length,
+        keep=tuple((i, spliced) for i, spliced in keep),
+        passes=passes,
+        unit=passes and length == 1,
+        nests=int(not passes and not origin.startswith("_") and name not in SEQUENCES),
     )
 
 

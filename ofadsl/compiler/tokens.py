@@ -14,6 +14,7 @@ from ofadsl.compiler.tables import BAD, END, Tables
 from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, Span
 
 MISTAKES = 100  # more of them in one file say no more
+TOKENS = 300_000  # 2,000 blocks of the usual size
 NAME_LENGTH = 80
 NUMBER_LENGTH = 40
 LARGEST = 10**15  # below 2**53, so that every count is exact as a float too
@@ -62,7 +63,7 @@ def tokenize(source: Source, tables: Tables) -> Tokens:
     comments: list[Comment] = []
     position = 1 if text.startswith("\ufeff") else 0
     size = len(text)
-    while position < size:
+    while position < size and len(tokens.mistakes) < MISTAKES:
         found = match(text, position)
         if found is None:
             position = foreign(source, position, tokens, kinds)
@@ -83,8 +84,8 @@ def tokenize(source: Source, tables: Tables) -> Tokens:
         tokens.kinds.append(kind)
         tokens.starts.append(start)
         tokens.ends.append(position)
-        if len(tokens.mistakes) >= MISTAKES:
-            break
+        if len(tokens.kinds) > TOKENS:
+            raise Diagnostics([too_many(source, start)])
     tokens.kinds.append(kinds[END])
     tokens.starts.append(size)
     tokens.ends.append(size)
@@ -118,6 +119,17 @@ def check_characters(source: Source) -> None:
                 help="remove it; a line ends with a newline, or with a carriage return and one",
             )
         ]
+    )
+
+
+def too_many(source: Source, start: int) -> Diagnostic:
+    """Return the report of a file that would take too long to read."""
+    return Diagnostic(
+        code="OFA009",
+        message=f"a file has at most {TOKENS:,} words and signs",
+        span=place(source, start, start + 1),
+        label="too many from here on",
+        help="divide it: `import` brings in the blocks of other files",
     )
 
 
