@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from ofadsl.expr import Expr, static
 from ofadsl.graph import Shape
 from ofadsl.ops.base import Arg, Demand, First, Op, Param, Size, Tensors, op
-from ofadsl.ops.conv import is_image, positive
+from ofadsl.ops.conv import is_image, pixel_mean, positive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,7 +107,7 @@ class SqueezeExcite(Op):
     def apply(self, torch: Any, x: Tensor, p: Tensors) -> Tensor:
         """Return ``x`` times its gate, (batch, channels, rows, columns)."""
         functional = torch.nn.functional
-        gate = x.mean((2, 3), keepdim=True)
+        gate = pixel_mean(x)
         gate = torch.conv2d(gate, p.reduce_weight, p.reduce_bias)
         gate = getattr(functional, FUNCTIONS[self.act])(gate)
         gate = torch.conv2d(gate, p.expand_weight, p.expand_bias)

@@ -252,3 +252,12 @@ def is_image(x: Shape) -> Demand:
         values={},
         help="put it before the features are flattened",
     )
+
+
+def pixel_mean(x: Tensor) -> Tensor:
+    """Return the mean of each channel, (batch, channels, 1, 1).
+
+    Columns first, then rows, as the published supernets do: one sum over both rounds otherwise,
+    and a deep network makes much of it.
+    """
+    return x.mean(3, keepdim=True).mean(2, keepdim=True)

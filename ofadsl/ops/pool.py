@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from ofadsl.expr import Expr, const
 from ofadsl.graph import Shape
 from ofadsl.ops.base import Arg, Demand, Op, Tensors, op, whole
-from ofadsl.ops.conv import is_image, window, window_demands
+from ofadsl.ops.conv import is_image, pixel_mean, window, window_demands
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +38,7 @@ class GlobalAvgPool(Op):
 
     def apply(self, torch: Any, x: Tensor, p: Tensors) -> Tensor:
         """Return (batch, channels, 1, 1)."""
-        return x.mean((2, 3), keepdim=True)
+        return pixel_mean(x)
 
 
 @op
