@@ -24,10 +24,14 @@ Choice = int | float | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneOf:
-    """A field that takes one of ``values``; ``json`` is its name in files."""
+    """A field that takes one of ``values``; ``json`` is its name in files.
+
+    An ``optional`` one matters to some subnets only; left out, it stands at its first value.
+    """
 
     json: str
     values: tuple[Choice, ...]
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +88,12 @@ class Check:
         choices = {n: s for n, s in declared.items() if isinstance(s, OneOf) and n != "resolution"}
         sections = [*(["resolution"] if "resolution" in declared else [])]
         sections += ["stages"] if stages else []
+        needed = [
+            *sections,
+            *(["choices"] if any(not c.optional for c in choices.values()) else []),
+        ]
         sections += ["choices"] if choices else []
-        self._keys("", data, ["space", *sections], required=sections)
+        self._keys("", data, ["space", *sections], required=needed)
         self._space(data, space)
         fields: dict[str, Any] = {}
         if "resolution" in sections and "resolution" in data:
@@ -93,12 +101,13 @@ class Check:
             assert isinstance(spec, OneOf)
             fields["resolution"] = self.value("resolution", data["resolution"], spec)
         if "stages" in data and stages:
-            inner = self._mapping("stages", data["stages"], list(stages))
+            inner = self._mapping("stages", data["stages"], dict.fromkeys(stages, True))
             for name, stage in stages.items():
                 if name in inner:
                     fields[name] = self.group(f"stages.{name}", inner[name], stage.cls)
         if "choices" in data and choices:
-            inner = self._mapping("choices", data["choices"], [s.json for s in choices.values()])
+            names = {s.json: not s.optional for s in choices.values()}
+            inner = self._mapping("choices", data["choices"], names)
             for name, choice in choices.items():
                 if choice.json in inner:
                     path = f"choices.{choice.json}"
@@ -110,7 +119,8 @@ class Check:
         declared = specs(cls)
         names = {n: s.json if isinstance(s, OneOf) else n for n, s in declared.items()}
         before = len(self.report)
-        inner = self._mapping(path, data, list(names.values()))
+        needed = {names[n]: not (isinstance(s, OneOf) and s.optional) for n, s in declared.items()}
+        inner = self._mapping(path, data, needed)
         fields: dict[str, Any] = {}
         for name, spec in declared.items():
             if names[name] not in inner:
@@ -146,11 +156,10 @@ class Check:
         """Report a stage whose blocks are not as many as its depth."""
         if blocks == depth:
             return
-        stage = path.removesuffix("blocks").removesuffix(".")
-        where = f"{stage} has" if stage else "the stage has"
-        rule = f"depth {depth}" if named else f"{depth} blocks in every subnet"
-        help = f"list {depth} blocks" + (f", or set depth to {blocks}" if named else "")
-        self.add("OFA084", f"{where} {blocks} blocks, but {rule}", help=help)
+        stage = path.removesuffix("blocks").removesuffix(".") or "the stage"
+        rule = f"depth {depth}" if named else f"every subnet has {depth}"
+        help = f"list {_plural(depth)}" + (f", or set depth to {blocks}" if named else "")
+        self.add("OFA084", f"{stage} has {_plural(blocks)}, but {rule}", help=help)
 
     def add(self, code: str, message: str, help: str = "") -> None:
         """Report one mistake."""
@@ -182,9 +191,11 @@ class Check:
         read = [self.group(f"{path}[{i}]", b, spec.at(i)) for i, b in enumerate(found)]
         return tuple(read)
 
-    def _mapping(self, path: str, found: object, names: list[str]) -> Mapping[Any, Any]:
+    def _mapping(self, path: str, found: object, names: Mapping[str, bool]) -> Mapping[Any, Any]:
+        """Return ``found`` as a mapping with these keys, those that must be there marked."""
         if isinstance(found, Mapping):
-            self._keys(path, found, names, required=names)
+            required = [name for name, needed in names.items() if needed]
+            self._keys(path, found, list(names), required=required)
             return found
         keys = ", ".join(names)
         self.add("OFA087", f"{path} is {show(found)}, not a mapping", help=f"its keys: {keys}")
@@ -235,6 +246,10 @@ def alternatives(values: Sequence[Choice]) -> str:
 
 
 _LADDER = 6
+
+
+def _plural(count: int) -> str:
+    return "1 block" if count == 1 else f"{count} blocks"
 
 
 def _list(names: Iterable[str]) -> str:

@@ -18,9 +18,15 @@ from ofadsl.diagnostics import Diagnostics
 T = TypeVar("T", bound="Choices")
 
 
-def one_of(*values: Choice, json: str | None = None) -> Any:
-    """Declare a field of an arch; ``json`` is its name in files where that is no identifier."""
-    return _field(OneOf(json=json or "", values=values))
+def one_of(*values: Choice, json: str | None = None, optional: bool = False) -> Any:
+    """Declare a field of an arch; ``json`` is its name in files where that is no identifier.
+
+    An ``optional`` field matters to some subnets only, and is the first value where left out.
+    """
+    spec = OneOf(json=json or "", values=values, optional=optional)
+    if optional:
+        return dataclasses.field(default=values[0], metadata={"spec": spec})
+    return _field(spec)
 
 
 def blocks_of(*classes: type[Choices]) -> Any:

@@ -291,7 +291,8 @@ class Elaborator:
         self.stages.append(Stage(name=name, depth=depth, blocks=depths[-1]))
         shared = flow.scope.inner()
         setup = tuple(s for s in stage.body if isinstance(s, syntax.Choice))
-        self.body(setup, replace(flow, scope=shared, place=place))
+        exists = replace(place, when=apply("and", place.when, apply(">", depth, 0)))
+        self.body(setup, replace(flow, scope=shared, place=exists))
         own = tuple(s for s in stage.body if not isinstance(s, syntax.Choice))
         blocks, x = [], flow.x
         for index in range(depths[-1]):
@@ -441,7 +442,6 @@ class Elaborator:
                 scope=flow.scope.inner(),
                 place=replace(
                     flow.place,
-                    path=f"{flow.place.path}{option.name.text}.",
                     when=apply("and", flow.place.when, chosen),
                 ),
             )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ofadsl.compiler.emit_text import RESERVED_CHOICES, call, camel, identifier, literal
 from ofadsl.compiler.tree import Checked, StageNode
-from ofadsl.expr import Value, Var, source
+from ofadsl.expr import TRUE, Value, Var, apply, source
 from ofadsl.space import Dim, Space
 
 
@@ -62,7 +62,7 @@ def arch_text(checked: Checked) -> ArchText:
     space = checked.space
     classes = _Classes()
     stages = {node.name: node for node in checked.body.nodes if isinstance(node, StageNode)}
-    fields = [*_fields(tuple(d for d in space.dims if d.stage is None))]
+    fields = [*_fields(space, tuple(d for d in space.dims if d.stage is None))]
     for stage in space.stages:
         name = _stage_class(space, stages[stage.name], classes)
         fields.append(f"{identifier(stage.name, RESERVED_CHOICES)}: {name} = nn.stage({name})")
@@ -78,8 +78,10 @@ def arch_text(checked: Checked) -> ArchText:
 
 def _stage_class(space: Space, node: StageNode, classes: _Classes) -> str:
     dims = [d for d in space.dims if d.stage == node.name]
-    lines = [*_fields(tuple(d for d in dims if d.block is None))]
-    blocks = [_fields(tuple(d for d in dims if d.block == i)) for i in range(len(node.blocks))]
+    lines = [*_fields(space, tuple(d for d in dims if d.block is None))]
+    blocks = [
+        _fields(space, tuple(d for d in dims if d.block == i)) for i in range(len(node.blocks))
+    ]
     name = camel(node.blocks[0].declaration.name.text)
     if any(blocks):
         names = [classes.add(f"{name}Choices", own or ["pass"]) for own in blocks]
@@ -89,15 +91,25 @@ def _stage_class(space: Space, node: StageNode, classes: _Classes) -> str:
     return classes.add(f"{name}Stage", lines)
 
 
-def _fields(dims: tuple[Dim, ...]) -> list[str]:
+def _fields(space: Space, dims: tuple[Dim, ...]) -> list[str]:
     lines = []
     for dim in dims:
         name = _field(dim)
         values = _values(dim.var.values)
         if name != dim.key:
             values.append(f'json="{dim.key}"')
+        if _optional(space, dim):
+            values.append("optional=True")
         lines += call(f"{name}: {_kind(dim.var.values)} = nn.one_of(", values, 0)
     return lines
+
+
+def _optional(space: Space, dim: Dim) -> bool:
+    """Return whether some subnets that have the stage and block of ``dim`` do not need it."""
+    if dim.block is None:
+        return dim.live != TRUE
+    depth = next(stage.depth for stage in space.stages if stage.name == dim.stage)
+    return dim.live != apply(">", depth, dim.block)
 
 
 def _field(dim: Dim) -> str:

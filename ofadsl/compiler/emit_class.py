@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TypeVar, assert_never
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.emit_text import call, identifier
+from ofadsl.compiler.emit_text import call, identifier, literal
 from ofadsl.compiler.render import Entry, Render, Vals, plain, same_static
 from ofadsl.compiler.scope import Scope
 from ofadsl.compiler.tree import (
@@ -151,7 +151,7 @@ class Writer:
         self._module(label, f"nn.{op_class.module}(", kwargs, flow)
         self._call(f"self.{label}(", sizes, flow)
         y = tuple(n.y.channels if n else None for n in copies)
-        return flow.moved(self.render.channels(y, flow.channels))
+        return flow.moved(self.render.channels(y))
 
     def _init_kwarg(
         self,
@@ -216,7 +216,7 @@ class Writer:
         self._module(label, f"{signature.name}(", kwargs, flow)
         self._call(f"self.{label}(", sizes, flow)
         y = tuple(n.body.y.channels if n else None for n in copies)
-        return flow.moved(self.render.channels(y, flow.channels))
+        return flow.moved(self.render.channels(y))
 
     def _block_comment(self, node: BlockNode, flow: Flow) -> None:
         """Say where a block comes from; only a supernet does, whose file the user wrote."""
@@ -247,16 +247,28 @@ class Writer:
         ways = [(f"if {condition}:", statement.then, thens)]
         if statement.orelse:
             ways.append(("else:", statement.orelse, elses))
+        ends = []
         for head, body, seqs in ways:
             self.forward.append(" " * flow.indent + head)
             start, count = len(self.forward), len(self.init)
             inner = flow.inside()
-            self.body(body, seqs, inner)
+            ends.append(self._end(body, seqs, inner))
             if not self._has_code(start):
                 self.forward.append(" " * inner.indent + "pass")
             self._guard_init(count, conditions, head, flow)
+        if not statement.orelse:
+            ends.append(flow.channels)
         y = tuple(n.y.channels if n else None for n in copies)
-        return flow.moved(self.render.channels(y, flow.channels))
+        computed = f"({ends[0]} if {condition} else {ends[1]})" if all(ends) else None
+        return flow.moved(self.render.channels(y, computed))
+
+    def _end(
+        self, body: tuple[syntax.Statement, ...], seqs: tuple[Seq | None, ...], flow: Flow
+    ) -> str | None:
+        """Write a body; return the expression for the channels after it."""
+        end = self.body(body, seqs, flow)
+        fixed = same_static(tuple(seq.y.channels if seq else None for seq in seqs))
+        return end.channels if fixed is None else literal(fixed)
 
     def _settled(self, flow: Flow) -> Flow:
         """Copy the features to the target, where only some ways would write to it."""
@@ -321,9 +333,9 @@ class Writer:
         for number, body in enumerate(statement.branches):
             name = f"{flow.target}{number + 1}" if flow.target == "x" else f"{flow.target}_{number}"
             seqs = tuple(n.branches[number] if n else None for n in copies)
-            end = self.body(body, seqs, flow.branch(name))
-            names.append(end.source)
-            ends.append(end.channels)
+            branch = flow.branch(name)
+            ends.append(self._end(body, seqs, branch))
+            names.append(name if any(seq and seq.nodes for seq in seqs) else flow.source)
         pad = " " * flow.indent
         if isinstance(one.op, Add):
             self.forward.append(f"{pad}{flow.target} = {' + '.join(names)}")
@@ -354,7 +366,7 @@ class Writer:
                 self.forward.insert(start, " " * flow.indent + head)
                 word = "elif"
         y = tuple(n.y.channels if n else None for n in copies)
-        return flow.moved(self.render.channels(y, flow.channels))
+        return flow.moved(self.render.channels(y))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,7 +190,8 @@ def _unique(name: str, names: set[str]) -> str:
 
 
 def _kind(vals: Vals) -> str:
-    kinds = {type(v) for v in vals if v is not None}
+    kinds = {type(v.support[0].values[0]) if isinstance(v, Expr) else type(v) for v in vals}
+    kinds.discard(type(None))
     if tuple in kinds:
         return "tuple[int, ...]"
     if kinds == {bool}:
@@ -237,7 +238,7 @@ class _ArchRender(Render):
     def choice(self, name: str, scopes: Scopes) -> None:
         return None
 
-    def channels(self, vals: Vals, before: str | None) -> str | None:
+    def channels(self, vals: Vals, computed: str | None = None) -> str | None:
         vals = plain(vals)
         return self.forward(vals, None, (), "") if is_elastic(vals) else None
 

@@ -18,21 +18,12 @@ Named = syntax.Call | syntax.OneOf
 
 def labels(body: Body) -> dict[int, str]:
     """Return a name for each call and `oneof` of a body, by the identity of the statement."""
-    result: dict[int, str] = {}
-    taken: set[str] = set()
-    unnamed: list[tuple[Named, str]] = []
-    last = ""
-    for part, given, prefix in _parts(body, ""):
+    parts = list(_parts(body, "", ""))
+    result = {id(part): name for part, name, given in parts if given}
+    taken = set(result.values())
+    for part, base, given in parts:
         if given:
-            last = given
-            taken.add(given)
-            result[id(part)] = given
             continue
-        own = part.callee.text if isinstance(part, syntax.Call) else "op"
-        unnamed.append(
-            (part, f"{last}_{own}" if last.startswith(prefix) and last else prefix + own)
-        )
-    for part, base in unnamed:
         name, number = base, 2
         while name in taken:
             name = f"{base}_{number}"
@@ -42,30 +33,45 @@ def labels(body: Body) -> dict[int, str]:
     return result
 
 
-def _parts(body: Body, prefix: str) -> Iterator[tuple[Named, str, str]]:
-    """Yield each part with the name it is given, if any, and what stands before its name."""
+def _parts(body: Body, prefix: str, last: str) -> Iterator[tuple[Named, str, bool]]:
+    """Yield each part with its name, and whether the user gave it.
+
+    ``prefix`` stands before given names, ``last`` is the given name that came before.
+    """
     for statement in body:
         match statement:
-            case syntax.Call() | syntax.OneOf():
-                yield statement, prefix + statement.label.text if statement.label else "", prefix
+            case syntax.Call(label=label) | syntax.OneOf(label=label):
+                if label is not None:
+                    last = prefix + label.text
+                own = statement.callee.text if isinstance(statement, syntax.Call) else "op"
+                name = last if label else f"{last}_{own}" if last else own
+                yield statement, name, label is not None
                 if isinstance(statement, syntax.OneOf):
                     for option in statement.options:
                         yield from _option(option, prefix)
             case syntax.If(then=then, orelse=orelse):
-                yield from _parts(then, prefix)
-                yield from _parts(orelse, prefix)
+                yield from _parts(then, prefix, last)
+                yield from _parts(orelse, prefix, last)
+                last = _last(then, prefix) or last
             case syntax.Residual(body=inner):
-                yield from _parts(inner, prefix)
+                yield from _parts(inner, prefix, last)
+                last = _last(inner, prefix) or last
             case syntax.Branches(branches=branches):
                 for branch in branches:
-                    yield from _parts(branch, prefix)
+                    yield from _parts(branch, prefix, last)
             case _:
                 pass
 
 
-def _option(option: syntax.Option, prefix: str) -> Iterator[tuple[Named, str, str]]:
+def _last(body: Body, prefix: str) -> str:
+    """Return the last name given in a body."""
+    names = [s.label.text for s in body if isinstance(s, syntax.Call | syntax.OneOf) and s.label]
+    return prefix + names[-1] if names else ""
+
+
+def _option(option: syntax.Option, prefix: str) -> Iterator[tuple[Named, str, bool]]:
     name = prefix + option.name.text
     if len(option.body) == 1 and isinstance(call := option.body[0], syntax.Call):
-        yield call, name, prefix
+        yield call, name, True
     else:
-        yield from _parts(option.body, f"{name}_")
+        yield from _parts(option.body, f"{name}_", name)

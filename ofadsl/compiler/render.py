@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ofadsl.compiler import syntax
 from ofadsl.compiler.emit_text import identifier, literal
 from ofadsl.compiler.scope import Function, Scope
-from ofadsl.expr import FUNCTIONS, Const, Expr, upper
+from ofadsl.expr import FUNCTIONS, TRUE, Const, Expr, apply, assignments, evaluate, upper
 
 Vals = tuple[object, ...]
 """One value a copy: an expression, a static value, or None where the copy has no such part."""
@@ -117,22 +117,25 @@ class Render:
         flags = [e for e in self.entries if e.parameter == hint and agree(e.vals, vals)]
         return self._reference(flags[0] if flags else self.add(hint, vals))
 
-    def channels(self, vals: Vals, before: str | None) -> str | None:
-        """Return the expression for the channels after a part, or None where none depends."""
+    def channels(self, vals: Vals, computed: str | None = None) -> str | None:
+        """Return the expression for the channels after a part, or None where none depends.
+
+        ``computed`` is one that is right, for want of a name.
+        """
         vals = plain(vals)
         if not is_elastic(vals):
             return None
-        for known, text in reversed(self.sources):
-            if agree(known, vals):
-                return text
         for entry in reversed(self.entries):
             if agree(entry.vals, vals):
                 return self._reference(entry)
-        return before
+        for known, text in reversed(self.sources):
+            if agree(known, vals):
+                return text
+        return computed
 
     def uppers(self, vals: Vals) -> Vals:
-        """Return what to allocate in each copy."""
-        return tuple(upper(v) if isinstance(v, Expr) and v.support else v for v in plain(vals))
+        """Return what to allocate in each copy; a word that a choice gives stays as it is."""
+        return tuple(upper(v) if isinstance(v, Expr) and _is_number(v) else v for v in plain(vals))
 
     def _forward(
         self, vals: Vals, expr: syntax.Expression | None, scopes: Scopes, hint: str
@@ -230,6 +233,11 @@ class Render:
         return unique
 
 
+def _is_number(value: Expr) -> bool:
+    first = evaluate(value, next(assignments(value.support)))
+    return bool(value.support) and isinstance(first, int | float)
+
+
 def plain(vals: Vals) -> Vals:
     """Return the values with constants unwrapped."""
     return tuple(v.value if isinstance(v, Const) else v for v in vals)
@@ -243,7 +251,14 @@ def is_elastic(vals: Vals) -> bool:
 def agree(known: Vals, wanted: Vals) -> bool:
     """Return whether two values are equal wherever both exist, and somewhere they do."""
     pairs = [(a, b) for a, b in zip(known, wanted, strict=True) if b is not None]
-    return bool(pairs) and all(type(a) is type(b) and a == b for a, b in pairs)
+    return bool(pairs) and all(_equal(a, b) for a, b in pairs)
+
+
+def _equal(a: object, b: object) -> bool:
+    """Return whether two values are equal, for every choice where they depend on any."""
+    if isinstance(a, Expr) and isinstance(b, Expr) and a.support == b.support:
+        return a == b or apply("==", a, b) == TRUE
+    return type(a) is type(b) and a == b
 
 
 def same_static(vals: Vals) -> object:
