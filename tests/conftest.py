@@ -9,6 +9,18 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the expected texts instead of comparing"
+    )
+
+
+@pytest.fixture(scope="session")
+def update_golden(pytestconfig: pytest.Config) -> bool:
+    """Return whether expected texts are to be written."""
+    return bool(pytestconfig.getoption("update_golden"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of reference facts and data, too large to commit; skip where it is not."""

@@ -25,7 +25,7 @@ from ofadsl.compiler.lookahead import (
 from ofadsl.compiler.skipping import DECLARATIONS, insert, report, skip_statement, unwind
 from ofadsl.compiler.tables import BAD, END
 from ofadsl.compiler.tokens import MISTAKES
-from ofadsl.compiler.wording import advice, expected, found
+from ofadsl.compiler.wording import BROKEN_LINE, advice, expected, found
 
 Repair = Callable[[Parser], bool]
 SOON = 2  # tokens without an error, before a new one is believed
@@ -141,6 +141,23 @@ def confused(parser: Parser) -> bool:
     return True
 
 
+def broken_line(parser: Parser) -> bool:
+    """Go on with an expression that goes on in the next line, though it is in no brackets."""
+    at = parser.at
+    if kind(parser, at) != "_NEWLINE" or "NUMBER" not in accepted(parser.tables, parser.states):
+        return False
+    height = anchor(parser)
+    if after(parser.tables, parser.states[:height], kind(parser, at + 1)) is not None:
+        deeper = indent(parser, at + 1) > indent(parser, first_token(parser, height))
+        if not deeper:
+            return False
+    if not goes_on(parser, parser.states, [kind(parser, at + 1)]):
+        return False
+    say_expected(parser, BROKEN_LINE)
+    parser.at += 1
+    return True
+
+
 def missing_body(parser: Parser) -> bool:
     """Go on with a body whose `{` is missing, or stands on the next line."""
     at, can = parser.at, accepted(parser.tables, parser.states)
@@ -165,12 +182,31 @@ def misplaced(parser: Parser) -> bool:
     height = anchor(parser)
     if kind(parser, at) not in DECLARATIONS or first_token(parser, height) != at:
         return False
+    if parser.tables.anchors.get(parser.states[height - 1]) == "item":
+        return False
     report(
         parser,
         token_span(parser, at),
         "expected a statement",
         label=f"found {found(parser, at)}",
         help=f"`{text(parser, at)}` stands outside of blocks and spaces",
+    )
+    skip_statement(parser)
+    return True
+
+
+def chained(parser: Parser) -> bool:
+    """Give up a condition such as `a < b < c`."""
+    at = parser.at
+    if kind(parser, at) != "COMPARE" or "AND" not in accepted(parser.tables, parser.states):
+        return False
+    report(
+        parser,
+        token_span(parser, at),
+        "comparisons do not chain",
+        code="OFA014",
+        label="a second comparison",
+        help="write `a < b and b < c`",
     )
     skip_statement(parser)
     return True
@@ -191,13 +227,10 @@ def abandoned(parser: Parser) -> bool:
 def say_expected(parser: Parser, help: str, notes: Notes = ()) -> None:
     """Report what was expected and what was found at the token that is looked at."""
     at = parser.at
-    words = expected(accepted(parser.tables, parser.states))
-    if kind(parser, at) == "COMPARE" and "the end" in words:
-        words = "the end of the condition"
     report(
         parser,
         token_span(parser, at),
-        f"expected {words}",
+        f"expected {expected(accepted(parser.tables, parser.states))}",
         label=f"found {found(parser, at)}",
         help=help,
         notes=notes,
@@ -213,6 +246,8 @@ REPAIRS: tuple[Repair, ...] = (
     misplaced,
     misspelt,
     confused,
+    broken_line,
     missing_body,
+    chained,
     abandoned,
 )

@@ -23,7 +23,7 @@ LARGEST = 10**15  # below 2**53, so that every count is exact as a float too
 CONTROL = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\r(?!\n)"
 )
-NUMBER_TAIL = re.compile(r"\w+(?:\.\w+)*")
+NUMBER_TAIL = re.compile(r"(?:\.(?=\d))?\w+(?:\.\w+)*")
 FOREIGN = re.compile(
     r"\w+|\"[^\n]*|'[^'\n]*'?|“[^”\n]*”?|[^\s\w(){}\[\]#;,:.\"+*/%<>=-]+|.", re.DOTALL
 )

@@ -16,6 +16,8 @@ GROUPS = (
     ({"LET", "BLOCK"}, "`block`, `space`, `import` or `let`"),
 )
 ENDS = {"_NEWLINE", "SEMICOLON"}
+OPERATORS = {"PLUS", "MINUS", "TIMES", "COMPARE", "AND", "OR"}
+BROKEN_LINE = "an expression goes on in the next line only in brackets"
 HELP_EQUAL = "a value is named by `let x = ...`, an operation by `x: conv(...)`"
 PUNCTUATION = {
     "COLON": "`:`",
@@ -88,12 +90,11 @@ def advice(parser: Parser, can: set[str]) -> str:
     facts = (
         (name == "EQUAL" and "COLON" in can, HELP_EQUAL),
         (name == "EQUAL" and text(parser, parser.at + 1) == ">", "write `>=`"),
-        (name == "COMPARE" and "AND" in can, "comparisons do not chain; write `a < b and b < c`"),
         (name == "ELSE" and statement, "`else` stands on the line of the `}` before it"),
         (name == "LBRACE" and statement, "`{` stands on the line of what it belongs to"),
-        (name == "_NEWLINE" and value, "an expression goes on in the next line only in brackets"),
         (shown == "//" and (statement or bool(can & ENDS)), "a comment begins with `#`"),
         (shown == "*" and value, "there is no power; write `x * x`"),
+        (statement and name in OPERATORS, BROKEN_LINE),
         (can == {"COLON"}, "an option is written `name: conv(8)`"),
         (name == "RESIDUAL" and "ONEOF" in can, "only an operation and `oneof` have a label"),
     )
