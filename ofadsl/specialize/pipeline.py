@@ -22,7 +22,8 @@ def specialize(
 ) -> GraphModule:
     """Return the subnet ``arch`` in eval mode; verified on ``example`` where one is given."""
     passes = PASSES if fold_bn else tuple(p for p in PASSES if p is not fold_batch_norm)
-    subnet = run(trace(supernet, arch), passes)
+    with torch.inference_mode(False):  # a tensor made in it could never be trained
+        subnet = run(trace(supernet, arch), passes)
     if example is not None:
         verify(subnet, supernet, arch, example, exact=not fold_bn)
     return subnet

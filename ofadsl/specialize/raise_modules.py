@@ -51,7 +51,9 @@ def raise_modules(subnet: GraphModule) -> GraphModule:
         elif node.op == "get_attr":
             held = constant(subnet, node)
             node.target = nested(str(node.target))
-            attributes[node.target] = _owned(held)
+            trained = isinstance(held._base, torch.nn.Parameter)
+            own = _owned(held)
+            attributes[node.target] = torch.nn.Parameter(own) if trained else own
         elif node.op == "call_module" and node not in calls:
             attributes[str(node.target)] = subnet.get_submodule(str(node.target))
     return GraphModule(attributes, graph, "Subnet").eval()

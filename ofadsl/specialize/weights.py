@@ -37,7 +37,7 @@ def load_weights(supernet: torch.nn.Module, path: Path) -> Origin:
     """Copy the tensors of the checkpoint into ``supernet``, or raise Diagnostics."""
     read = read_tensors(path)
     own = supernet.state_dict()
-    keys = {name: name for name in read if not name.endswith("num_batches_tracked")}
+    keys = {n: n for n in read if n in own or not n.endswith("num_batches_tracked")}
     family, notes = None, []
     for candidate in FAMILIES:
         if candidate.is_checkpoint(read.keys()):
@@ -67,6 +67,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise fault("OFA090", message, help="give the path of a checkpoint") from error
     if path.suffix == ".safetensors" or start[8:9] == b"{":
         return _read_safetensors(path)
+    if not start.startswith(_PICKLES):
+        raise fault("OFA090", f"{path} is no checkpoint", help="give a .safetensors or .pt file")
     return _state_dict(path, _read_pickle(path))
 
 
@@ -91,6 +93,7 @@ def _read_pickle(path: Path) -> object:
     return found
 
 
+_PICKLES = (b"PK\x03\x04", b"\x80")  # what torch writes today, and wrote before 1.6
 _WRAPPERS = ("state_dict", "model", "supernet")
 
 
