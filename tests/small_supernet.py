@@ -35,8 +35,8 @@ class Arch(nn.Arch):
     space: ClassVar[str] = "small"
     resolution: int = nn.one_of(*range(24, 41, 4))
     stem: int = nn.one_of(8, 16, json="stem.out")
-    s1: S1 = nn.stage(S1)  # noqa: RUF009
-    s2: S2 = nn.stage(S2)  # noqa: RUF009
+    s1: S1 = nn.stage(S1)
+    s2: S2 = nn.stage(S2)
     requirements: ClassVar = (
         (lambda arch: arch.s2.depth <= arch.s1.depth, "s2.depth <= s1.depth"),
     )
