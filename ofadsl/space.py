@@ -64,10 +64,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """A condition that every arch meets; it says nothing of dimensions that do not matter."""
+    """A condition that every arch meets; it says nothing of dimensions that do not matter.
+
+    ``said`` is the condition as it was written, for subnets that all of it is part of.
+    """
 
     text: str
     condition: Expr
+    said: Expr
 
 
 Table = dict[tuple[int, ...], int]

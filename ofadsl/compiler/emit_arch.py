@@ -6,13 +6,14 @@ expression by which generated code reads it, such as ``arch.s1.blocks[0].kernel`
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ofadsl.compiler.emit_text import RESERVED_CHOICES, call, camel, identifier, literal
 from ofadsl.compiler.tree import Checked, StageNode
 from ofadsl.expr import TRUE, Value, Var, apply, source
-from ofadsl.space import Dim, Space
+from ofadsl.space import Dim, Requirement, Space
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def arch_text(checked: Checked) -> ArchText:
     lines = [
         f'space: ClassVar[str] = "{space.name}"',
         *fields,
-        *_requirements(space, path),
+        *_requirements(space, path, in_block),
     ]
     arch = ChoiceClass(name="Arch", lines=tuple(lines))
     return ArchText(classes=(*classes.named.values(), arch), path=path, in_block=in_block)
@@ -149,12 +150,42 @@ def _paths(space: Space) -> tuple[dict[str, str], dict[str, str]]:
     return path, in_block
 
 
-def _requirements(space: Space, path: Mapping[str, str]) -> list[str]:
+def _requirements(space: Space, path: Mapping[str, str], in_block: Mapping[str, str]) -> list[str]:
+    """Return the pairs of a condition and its text; equal conditions on all blocks as one."""
     if not space.requirements:
         return []
-    lines = ["requirements: ClassVar[Any] = ("]
-    for requirement in space.requirements:
-        text = source(requirement.condition, lambda var: path[var.name])
-        said = " ".join(requirement.text.split()).replace("\\", "\\\\").replace('"', "'")
-        lines += call("(", [f"lambda arch: {text}", f'"{said}"'], 4, "),")
-    return [*lines, ")"]
+    lines = ["# fmt: off", "requirements: ClassVar[Any] = ("]
+    for text, group in itertools.groupby(space.requirements, key=lambda r: r.text):
+        own = tuple(group)
+        said = " ".join(text.split()).replace("\\", "/").replace('"', "'")
+        for condition in _on_all_blocks(space, own, path, in_block) or [
+            source(r.condition, lambda var: path[var.name]) for r in own
+        ]:
+            lines.append(f'    (lambda arch: {condition}, "{said}"),  # noqa: E501, RUF021, RUF100')
+    return [*lines, ")", "# fmt: on"]
+
+
+def _on_all_blocks(
+    space: Space,
+    own: tuple[Requirement, ...],
+    path: Mapping[str, str],
+    in_block: Mapping[str, str],
+) -> list[str]:
+    """Return one condition on all blocks of a stage, or nothing where there is none such."""
+    dims = {dim.var.name: dim for dim in space.dims}
+    blocks = [
+        {(d.stage, d.block) for v in r.said.support if (d := dims[v.name]).block is not None}
+        for r in own
+    ]
+    stages = {stage for found in blocks for stage, _ in found}
+    if len(stages) != 1 or any(len(found) != 1 for found in blocks):
+        return []
+    (stage,) = stages
+    count = next(s.blocks for s in space.stages if s.name == stage)
+    read = {**path, **{name: f"block.{text.partition('.')[2]}" for name, text in in_block.items()}}
+    texts = {source(r.said, lambda var: read[var.name]) for r in own}
+    if len(texts) != 1 or len(own) != count:
+        return []
+    return [
+        f"all({texts.pop()} for block in arch.{identifier(str(stage), RESERVED_CHOICES)}.blocks)"
+    ]

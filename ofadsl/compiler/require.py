@@ -33,7 +33,8 @@ def requirements(elaborator: Elaborator) -> list[tuple[Requirement, syntax.Requi
                 evaluator.report.add("OFA051", rule, where, "this never holds", notes=notes)
                 continue
             whole = effective(condition, evaluator.dims.by_name, place.when)
-            result.append((Requirement(text=span.text, condition=whole), statement))
+            requirement = Requirement(text=span.text, condition=whole, said=condition)
+            result.append((requirement, statement))
     return result
 
 
