@@ -83,7 +83,8 @@ def _class_names(kind: str) -> Iterator[str]:
     name = re.sub(r"\W", "", kind)
     name = name if name.isidentifier() else "Block"
     yield name
-    yield from (f"{name}{i}" for i in itertools.count(2))
+    stem = f"{name}_" if name[-1].isdecimal() else name
+    yield from (f"{stem}{i}" for i in itertools.count(2))
 
 
 def _class(
