@@ -1,0 +1,90 @@
+"""The cost of a space block by block: multiply-adds, parameters, and the steps that set the peak.
+
+In: the graph. Out: for every block the sum of its ops. Of the steps only those are kept that are
+the largest for some arch, as far as pairs of them tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from ofadsl.cost.liveness import Part, steps
+from ofadsl.cost.table import Order, Table
+from ofadsl.cost.terms import LARGEST_TERM, Sum, multiplied, sum_of
+from ofadsl.expr import Expr, apply, combinations, const
+from ofadsl.graph import Graph, Input, Node, Operation, Select
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A part of the network by its path, such as ``s1.0`` or ``stem``, and what it costs."""
+
+    name: str
+    stage: str | None
+    cost: Sum
+
+
+def macs(graph: Graph, order: Order) -> tuple[Block, ...]:
+    """Return the multiply-adds of each block for one image."""
+
+    def amount(node: Node, op: Operation) -> Expr:
+        return const(op.macs(graph.nodes[node.inputs[0]].shape, node.shape))
+
+    return _blocks(graph, order, amount)
+
+
+def params(graph: Graph, order: Order) -> tuple[Block, ...]:
+    """Return the number of parameters of each block."""
+
+    def amount(node: Node, op: Operation) -> Expr:
+        return reduce(lambda total, size: apply("+", total, size), op.weights().values(), const(0))
+
+    return _blocks(graph, order, amount)
+
+
+def peaks(graph: Graph, order: Order) -> tuple[Block, ...]:
+    """Return the ops during which most elements can be in memory, and how many."""
+    kept: list[tuple[Block, Table | None]] = []
+    for step in steps(graph):
+        node = graph.nodes[step.index]
+        cost = sum_of(step.parts, order)
+        table = _joint(cost, step.parts, order)
+        if table is None:
+            cost = Sum(rest=step.parts)
+        elif any(other is not None and other.covers(table) for _, other in kept):
+            continue
+        else:
+            kept = [(b, t) for b, t in kept if t is None or not table.covers(t)]
+        kept.append((Block(name=node.name, stage=node.stage, cost=cost), table))
+    return tuple(block for block, _ in kept)
+
+
+def _joint(cost: Sum, parts: Iterable[Part], order: Order) -> Table | None:
+    """Return the sum as one table, or None where it would be too large."""
+    found = [var for p in parts for var in (*p.when.support, *p.amount.support)]
+    if cost.rest or combinations({var.name: var for var in found}.values()) > LARGEST_TERM:
+        return None
+    nothing = Table(dims=(), values=np.zeros((), np.int64))
+    tables = [multiplied(term, order) for term in cost.terms]
+    return reduce(lambda a, b: a.join(b, np.add), tables, nothing)
+
+
+def _blocks(
+    graph: Graph, order: Order, amount: Callable[[Node, Operation], Expr]
+) -> tuple[Block, ...]:
+    parts: dict[tuple[str, str | None], list[Part]] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Input | Select):
+            continue
+        name = f"{node.stage}.{node.block}" if node.stage else node.name.partition(".")[0]
+        part = Part(when=node.when, amount=amount(node, node.op))
+        parts.setdefault((name, node.stage), []).append(part)
+    blocks = [
+        Block(name=name, stage=stage, cost=sum_of(own, order))
+        for (name, stage), own in parts.items()
+    ]
+    return tuple(block for block in blocks if block.cost.terms or block.cost.rest)

@@ -1,0 +1,138 @@
+"""Costs as sums of products of small tables: what can be looked up, exactly, for any arch.
+
+In: amounts with the conditions under which they count. Out: terms. A term is a table of whole
+numbers over a few dimensions, times factors that many terms share: the pixels at a resolution, the
+existence of a block. An amount that depends on too many dimensions together is split where it is a
+sum; what cannot be split is left as an expression, to be computed instead of looked up.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ofadsl.cost.liveness import Part
+from ofadsl.cost.table import Order, Table, table_of
+from ofadsl.expr import (
+    FALSE,
+    Apply,
+    Expr,
+    apply,
+    combinations,
+    const,
+    select,
+)
+
+LARGEST_FACTOR = 1 << 12
+"""A table that stands in generated text has at most so many entries."""
+LARGEST_TERM = 1 << 17
+"""What is looked up, all factors multiplied out, has at most so many entries."""
+_READABLE = 96  # tables are added up into one of at most so many entries
+_MOST_ADDENDS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """``table`` times the pixels times 1 where ``when`` holds, else 0."""
+
+    when: Expr
+    pixels: Expr
+    table: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """Terms to look up and parts to compute."""
+
+    terms: tuple[Term, ...] = ()
+    rest: tuple[Part, ...] = ()
+
+
+def sum_of(parts: Iterable[Part], order: Order) -> Sum:
+    """Return the sum of all parts."""
+    terms: list[Term] = []
+    rest: list[Part] = []
+    for part in parts:
+        if part.when == FALSE or part.amount == const(0):
+            continue
+        found = _terms(part, order)
+        rest += [] if found else [part]
+        for term in found:
+            _add(term, terms)
+    return Sum(terms=tuple(t for t in terms if t.table.values.any()), rest=tuple(rest))
+
+
+def multiplied(term: Term, order: Order) -> Table:
+    """Return a term with its factors multiplied out."""
+    table = term.table
+    for factor in (term.pixels, select(term.when, const(1), const(0))):
+        table = table.join(table_of(factor, order), np.multiply)
+    return table
+
+
+def _terms(part: Part, order: Order) -> list[Term]:
+    """Return terms that add up to ``part``; none where the tables would be too large."""
+    pixels: list[Expr] = []
+    local: list[Expr] = []
+    for factor in _factors(part.amount):
+        names = {var.name for var in factor.support}
+        (pixels if names == {"resolution"} else local).append(factor)
+    common = _product(pixels)
+    if combinations(part.when.support) > LARGEST_FACTOR:
+        return []
+    terms = []
+    for addend in _addends(_product(local)):
+        outer = (*part.when.support, *common.support, *addend.support)
+        if combinations({var.name: var for var in outer}.values()) > LARGEST_TERM:
+            return []
+        terms.append(Term(when=part.when, pixels=common, table=table_of(addend, order)))
+    return terms
+
+
+def _factors(expr: Expr) -> Iterator[Expr]:
+    if isinstance(expr, Apply) and expr.op == "*":
+        for arg in expr.args:
+            yield from _factors(arg)
+    else:
+        yield expr
+
+
+def _product(factors: list[Expr]) -> Expr:
+    """Return the product in an order of its own, so that equal products are equal expressions."""
+    ordered = sorted(factors, key=str)
+    return functools.reduce(lambda a, b: apply("*", a, b), ordered, const(1))
+
+
+def _addends(expr: Expr) -> list[Expr]:
+    """Return expressions of few dimensions that add up to ``expr``; none where there are none."""
+    if combinations(expr.support) <= LARGEST_FACTOR:
+        return [expr]
+    if not isinstance(expr, Apply) or expr.op not in ("+", "*", "if"):
+        return []
+    left, right = map(_addends, expr.args[-2:])
+    if not left or not right or len(left) * len(right) > _MOST_ADDENDS:
+        return []
+    if expr.op == "+":
+        found = [*left, *right]
+    elif expr.op == "*":
+        found = [apply("*", a, b) for a in left for b in right]
+    else:
+        condition = expr.args[0]
+        found = [select(condition, a, const(0)) for a in left]
+        found += [select(condition, const(0), b) for b in right]
+    return found if all(combinations(e.support) <= LARGEST_FACTOR for e in found) else []
+
+
+def _add(term: Term, terms: list[Term]) -> None:
+    """Add a term to one that has the same factors, where the table stays readable."""
+    for i, other in enumerate(terms):
+        if (other.when, other.pixels) != (term.when, term.pixels):
+            continue
+        joint = other.table.join(term.table, np.add)
+        if joint.values.size <= max(_READABLE, other.table.values.size, term.table.values.size):
+            terms[i] = Term(when=term.when, pixels=term.pixels, table=joint)
+            return
+    terms.append(term)
