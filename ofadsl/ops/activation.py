@@ -46,8 +46,19 @@ class Activation(Op):
 
     def apply(self, torch: Any, x: Tensor, p: Tensors) -> Tensor:
         """Return the function of every element."""
-        out: Tensor = getattr(torch.nn.functional, FUNCTIONS[self.kind])(x)
-        return out
+        return activate(torch, self.kind, x)
+
+
+def activate(torch: Any, kind: str, x: Tensor) -> Tensor:
+    """Return the function ``kind`` of every element.
+
+    Swish is written out, as the published supernets do: `silu` rounds otherwise, and a network of
+    forty layers makes much of it.
+    """
+    if kind == "swish":
+        return x * x.sigmoid()
+    out: Tensor = getattr(torch.nn.functional, FUNCTIONS[kind])(x)
+    return out
 
 
 @op
@@ -106,10 +117,8 @@ class SqueezeExcite(Op):
 
     def apply(self, torch: Any, x: Tensor, p: Tensors) -> Tensor:
         """Return ``x`` times its gate, (batch, channels, rows, columns)."""
-        functional = torch.nn.functional
         gate = pixel_mean(x)
         gate = torch.conv2d(gate, p.reduce_weight, p.reduce_bias)
-        gate = getattr(functional, FUNCTIONS[self.act])(gate)
+        gate = activate(torch, self.act, gate)
         gate = torch.conv2d(gate, p.expand_weight, p.expand_bias)
-        out: Tensor = x * getattr(functional, FUNCTIONS[self.gate])(gate)
-        return out
+        return x * activate(torch, self.gate, gate)

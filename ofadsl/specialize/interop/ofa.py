@@ -88,6 +88,8 @@ def _depth(check: Check, index: int, depths: Sequence[object] | None, stage: typ
     spec = specs(stage).get("depth")
     if depths is None or not isinstance(spec, OneOf):
         return len(_slots(stage)) if depths is not None else 0
+    if len(spec.values) == 1:  # a stage of one depth: what the encoding says has no effect
+        return int(spec.values[0])
     found = check.value(f"d[{index}]", depths[index], spec)
     return found if isinstance(found, int) else 0
 
