@@ -160,7 +160,12 @@ def _run(net: torch.nn.Module, arch: Any) -> torch.Tensor:
         return net(images(arch), arch)
 
 
-GOLDEN = {"mbv3": ("ofa_mbv3_w10", ())}
+GOLDEN = {
+    "mbv3": ("ofa_mbv3_w10", ()),
+    "proxyless": ("ofa_proxyless_w13", ("width=1.3",)),
+    "resnet50d": ("ofa_resnet50d", ()),
+    "attentive_nas": ("attentive_nas", ()),
+}
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -179,8 +184,7 @@ def test_a_supernet_computes_what_the_reference_does(name: str, shared: Path) ->
     }
     net.load_state_dict(state)
     for case in golden["cases"]:
-        encoded = {**case["arch"], "r": case["resolution"]}
-        arch = family.decode(encoded, space.module.Arch, None).arch
+        arch = family.decode(case["arch"], space.module.Arch, case["resolution"]).arch
         with torch.no_grad():
             found = net(torch.from_numpy(fill.image(2, case["resolution"])), arch)
         apart = (found[:, :16] - torch.tensor(case["logits"])).abs().max()

@@ -43,6 +43,8 @@ def call(head: str, args: Iterable[str], indent: int, tail: str = ")") -> list[s
         return [f"{pad}{head}", inner, f"{pad}{tail}"]
     lines = [f"{pad}{head}"]
     for arg in args:
+        if len(pad) + 5 + len(arg) > WIDTH and arg.count(" if ") == arg.count(" else ") == 1:
+            arg = arg.replace(" if ", "\nif ").replace(" else ", "\nelse ")
         first, *rest = arg.split("\n")
         lines += [f"{pad}    {first}", *(f"{pad}    {line}" for line in rest)]
         lines[-1] += ","
