@@ -166,21 +166,21 @@ class Supernet(torch.nn.Module):
                 *(Mbconv(c_in=80, out=80, mid=480, use_se=False) for _ in range(3)),
             ]
         )
-        # spaces/compofa.ofa:20
+        # spaces/compofa.ofa:22
         self.s4 = torch.nn.ModuleList(
             [
                 Mbconv(c_in=80, out=112, mid=480, se_hidden=120, residual=False),
                 *(Mbconv(c_in=112, out=112, mid=672, se_hidden=168) for _ in range(3)),
             ]
         )
-        # spaces/compofa.ofa:21
+        # spaces/compofa.ofa:23
         self.s5 = torch.nn.ModuleList(
             [
                 Mbconv(c_in=112, out=160, stride=2, mid=672, se_hidden=168, residual=False),
                 *(Mbconv(c_in=160, out=160, mid=960, se_hidden=240) for _ in range(3)),
             ]
         )
-        # spaces/compofa.ofa:24
+        # spaces/compofa.ofa:26
         self.expand = ConvBn(c_in=160, out=960, kernel=1, stride=1)
         self.pool = nn.GlobalAvgPool()
         self.mix = nn.Conv2d(c_in=960, c_out=1280, kernel=1)

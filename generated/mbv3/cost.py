@@ -327,7 +327,7 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_14, _S3_3],
         ),
     ],
-    # spaces/mbv3.ofa:19
+    # spaces/mbv3.ofa:21
     "s4.0": [
         _table(
             [[48240, 64320, 96480], [52080, 69440, 104160], [57840, 77120, 115680]],
@@ -364,7 +364,7 @@ _MACS: dict[str, list[_Table]] = {
         ),
         _table([59136, 100352, 225792], "s4.3.expand", times=[_S4_3]),
     ],
-    # spaces/mbv3.ofa:20
+    # spaces/mbv3.ofa:22
     "s5.0": [
         _table([37632, 50176, 75264], "s5.0.expand", times=[_AREA_14]),
         _table(
@@ -504,7 +504,7 @@ _PARAMS: dict[str, list[_Table]] = {
             times=[_S3_3],
         ),
     ],
-    # spaces/mbv3.ofa:19
+    # spaces/mbv3.ofa:21
     "s4.0": [
         _table(
             [[80448, 117424, 214424], [84288, 122544, 222104], [90048, 130224, 233624]],
@@ -535,7 +535,7 @@ _PARAMS: dict[str, list[_Table]] = {
             times=[_S4_3],
         ),
     ],
-    # spaces/mbv3.ofa:20
+    # spaces/mbv3.ofa:22
     "s5.0": [
         _table(
             [[155640, 228912, 418472], [161016, 236080, 429224], [169080, 246832, 445352]],
@@ -621,11 +621,12 @@ def sample(n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         row = np.zeros(n, np.intp)
         for parent in map(DIMS.index, parents):
             row = row * len(CHOICES[parent]) + x[:, parent]
-        bounds = np.cumsum(np.array(weights, np.float64), axis=1)
+        d = DIMS.index(name)
+        rows = np.hstack(weights).astype(np.float64).reshape(-1, len(CHOICES[d]))
+        bounds = np.cumsum(rows, axis=1)
         ticket = rng.random(n)
-        column = x[:, DIMS.index(name)]
         for bound in (bounds / bounds[:, -1:]).T[:-1]:
-            column += ticket >= bound[row]
+            x[:, d] += ticket >= bound[row]
     return x
 
 

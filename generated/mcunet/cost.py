@@ -1215,11 +1215,12 @@ def sample(n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         row = np.zeros(n, np.intp)
         for parent in map(DIMS.index, parents):
             row = row * len(CHOICES[parent]) + x[:, parent]
-        bounds = np.cumsum(np.array(weights, np.float64), axis=1)
+        d = DIMS.index(name)
+        rows = np.hstack(weights).astype(np.float64).reshape(-1, len(CHOICES[d]))
+        bounds = np.cumsum(rows, axis=1)
         ticket = rng.random(n)
-        column = x[:, DIMS.index(name)]
         for bound in (bounds / bounds[:, -1:]).T[:-1]:
-            column += ticket >= bound[row]
+            x[:, d] += ticket >= bound[row]
     return x
 
 

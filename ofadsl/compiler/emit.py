@@ -5,6 +5,7 @@ The same input gives the same bytes. A package is written whole or not at all.
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import tempfile
@@ -119,3 +120,21 @@ def _render(template: str, context: Mapping[str, object]) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template(template).render(context)
+
+
+def recorded(folder: str | Path) -> list[tuple[Path, dict[str, str]]]:
+    """Return the source and the settings of every package under ``folder``, as they say."""
+    found = []
+    for path in sorted(Path(folder).glob("*/__init__.py")):
+        constants: dict[str, object] = {}
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name):
+                if target.id in ("SOURCE", "SETTINGS"):
+                    constants[target.id] = ast.literal_eval(node.value)
+        source, settings = constants.get("SOURCE"), constants.get("SETTINGS")
+        if isinstance(source, str) and isinstance(settings, dict):
+            said = {
+                k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in settings.items()
+            }
+            found.append((Path(source), said))
+    return found

@@ -21,6 +21,7 @@ from ofadsl.expr import TRUE, Apply, Expr, apply, combinations, const, select, s
 from ofadsl.space import Space
 
 _READABLE = re.compile(r"[()\d\s/*+-]*_RESOLUTION[()\d\s/*+-]*")
+_MOST_ROWS = 8
 _ROW = WIDTH - 16  # a row of numbers stands in a call in a list in a dictionary
 
 
@@ -150,7 +151,11 @@ def numbers(values: NDArray[np.generic], width: int = _ROW) -> str:
     if values.ndim < 2:
         return _rows([flat], width) if len(", ".join(flat)) > width else f"[{', '.join(flat)}]"
     length = values.shape[-1]
-    return _rows([flat[i : i + length] for i in range(0, len(flat), length)], width)
+    rows = [flat[i : i + length] for i in range(0, len(flat), length)]
+    if len(rows) > _MOST_ROWS:  # several rows in a line
+        joined = max(1, (width - 8) // (max(map(len, flat)) + 2) // length) * length
+        rows = [flat[i : i + joined] for i in range(0, len(flat), joined)]
+    return _rows(rows, width)
 
 
 def _rows(rows: Iterable[list[str]], width: int) -> str:

@@ -30,7 +30,7 @@ LARGEST_FACTOR = 1 << 12
 """A table that stands in generated text has at most so many entries."""
 LARGEST_TERM = 1 << 17
 """What is looked up, all factors multiplied out, has at most so many entries."""
-_READABLE = 96  # tables are added up into one of at most so many entries
+_READABLE = 96  # larger tables are split, and smaller ones added up, where that is possible
 _MOST_ADDENDS = 64
 
 
@@ -86,7 +86,8 @@ def _terms(part: Part, order: Order) -> list[Term]:
     terms = []
     for addend in _addends(_product(local)):
         outer = (*part.when.support, *common.support, *addend.support)
-        if combinations({var.name: var for var in outer}.values()) > LARGEST_TERM:
+        size = combinations({var.name: var for var in outer}.values())
+        if combinations(addend.support) > LARGEST_FACTOR or size > LARGEST_TERM:
             return []
         terms.append(Term(when=part.when, pixels=common, table=table_of(addend, order)))
     return terms
@@ -107,23 +108,28 @@ def _product(factors: list[Expr]) -> Expr:
 
 
 def _addends(expr: Expr) -> list[Expr]:
-    """Return expressions of few dimensions that add up to ``expr``; none where there are none."""
-    if combinations(expr.support) <= LARGEST_FACTOR:
+    """Return expressions of fewer dimensions that add up to ``expr``; itself where it is small."""
+    if combinations(expr.support) <= _READABLE:
         return [expr]
-    if not isinstance(expr, Apply) or expr.op not in ("+", "*", "if"):
-        return []
-    left, right = map(_addends, expr.args[-2:])
-    if not left or not right or len(left) * len(right) > _MOST_ADDENDS:
-        return []
+    found = _split(expr)
+    return found if len(found) <= _MOST_ADDENDS else [expr]
+
+
+def _split(expr: Expr) -> list[Expr]:
+    if not isinstance(expr, Apply) or not expr.support:
+        return [expr]
     if expr.op == "+":
-        found = [*left, *right]
-    elif expr.op == "*":
-        found = [apply("*", a, b) for a in left for b in right]
-    else:
-        condition = expr.args[0]
-        found = [select(condition, a, const(0)) for a in left]
-        found += [select(condition, const(0), b) for b in right]
-    return found if all(combinations(e.support) <= LARGEST_FACTOR for e in found) else []
+        return [part for arg in expr.args for part in _split(arg)]
+    if expr.op == "*":
+        left, right = map(_split, expr.args)
+        if len(left) * len(right) > _MOST_ADDENDS:
+            return [expr]
+        return [apply("*", a, b) for a in left for b in right]
+    if expr.op == "if" and combinations(expr.support) > _READABLE:
+        condition, then, orelse = expr.args
+        yes = [select(condition, part, const(0)) for part in _split(then)]
+        return yes + [select(condition, const(0), part) for part in _split(orelse)]
+    return [expr]
 
 
 def _add(term: Term, terms: list[Term]) -> None:

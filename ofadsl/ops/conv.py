@@ -61,11 +61,12 @@ class Conv2d(Op):
         yield from window_demands(inputs[0], self.kernel, self.stride)
         yield positive(self.c_out, "out", "a convolution needs at least one output channel")
         yield positive(self.groups, "groups", "a convolution needs at least one group")
+        divided = () if static(const(self.groups)) == 1 else (self.c_in, self.c_out)
         yield Demand(
             code="OFA061",
             condition=conjunction(
                 apply("==", apply("%", channels, apply("max", self.groups, 1)), 0)
-                for channels in (self.c_in, self.c_out)
+                for channels in divided
             ),
             message="groups must divide the channels that come in and the channels that go out",
             found="{groups} groups for {c_in} channels in and {c_out} out",
