@@ -22,7 +22,9 @@ from ofadsl.compiler.tree import Checked, StageNode
 from ofadsl.cost import blocks
 from ofadsl.cost.blocks import Block
 from ofadsl.cost.space_hash import space_hash
-from ofadsl.expr import TRUE, Value
+from ofadsl.cost.terms import bound
+from ofadsl.diagnostics import fault
+from ofadsl.expr import TRUE, TooLargeError, Value
 from ofadsl.graph import Graph
 from ofadsl.space import Dim, Draw, Requirement, Space
 
@@ -32,12 +34,32 @@ _LADDER = 6  # longer sets of evenly spaced numbers are written as a range
 _ENTRY = WIDTH - 5  # in a collection, with its comma
 
 
+_LARGEST_COST = 1 << 62
+
+
 def emit_cost(checked: Checked, graph: Graph, *, source: str) -> str:
-    """Return the text of `cost.py` for a space that was read from ``source``."""
+    """Return the text of `cost.py` for a space that was read from ``source``.
+
+    Raises Diagnostics where a cost is too large for a whole number of 64 bits.
+    """
+    try:
+        return _render(_context(checked, graph, source))
+    except (TooLargeError, OverflowError) as error:
+        raise fault(
+            "OFA045",
+            "a number is too large",
+            span=checked.declaration.name.span,
+            label="what a subnet costs does not fit into 64 bits",
+            help="use smaller images, or fewer channels",
+        ) from error
+
+
+def _context(checked: Checked, graph: Graph, source: str) -> dict[str, object]:
+    """Return what the template shows."""
     space = checked.space
     order = {dim.var.name: i for i, dim in enumerate(space.dims)}
     names = Names(space=space, order=order)
-    context = {
+    context: dict[str, object] = {
         "name": space.name,
         "source": source,
         "hash": space_hash(checked, graph),
@@ -56,8 +78,13 @@ def emit_cost(checked: Checked, graph: Graph, *, source: str) -> str:
         "draws": [_draw(draw, space) for draw in space.draws()],
         "factors": names.lines,
         "formulas": names.functions,
+        "divisible": any("_divisible(" in line for f in names.functions for line in f.lines),
         "condition": "_Table | _Formula" if names.functions else "_Table",
     }
+    return context
+
+
+def _render(context: Mapping[str, object]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=jinja2.StrictUndefined,
@@ -80,6 +107,8 @@ def _costs(checked: Checked, graph: Graph, names: Names, source: str) -> dict[st
     )
     found: dict[str, object] = {}
     for key, costs, tables, how in quantities:
+        if sum(bound(block.cost, order) for block in costs) > _LARGEST_COST:
+            raise OverflowError
         rest = [names.rest(f"{key} of {b.name}", b.cost.rest) for b in costs if b.cost.rest]
         args = [f"{tables}(_{key.upper()})", how]
         args += [collection("[", rest, "]", WIDTH - 8)] if rest else []

@@ -69,8 +69,9 @@ def _joint(cost: Sum, parts: Iterable[Part], order: Order) -> Table | None:
     if cost.rest or combinations({var.name: var for var in found}.values()) > LARGEST_TERM:
         return None
     nothing = Table(dims=(), values=np.zeros((), np.int64))
-    tables = [multiplied(term, order) for term in cost.terms]
-    return reduce(lambda a, b: a.join(b, np.add), tables, nothing)
+    with np.errstate(over="ignore"):  # costs that do not fit are refused where they are written
+        tables = [multiplied(term, order) for term in cost.terms]
+        return reduce(lambda a, b: a.join(b, np.add), tables, nothing)
 
 
 def _blocks(

@@ -65,6 +65,14 @@ def sum_of(parts: Iterable[Part], order: Order) -> Sum:
     return Sum(terms=tuple(t for t in terms if t.table.values.any()), rest=tuple(rest))
 
 
+def bound(cost: Sum, order: Order) -> int:
+    """Return a number that no arch's sum of terms exceeds."""
+    factors = (
+        (term.table.values.max(), table_of(term.pixels, order).values.max()) for term in cost.terms
+    )
+    return sum(int(most) * int(pixels) for most, pixels in factors)
+
+
 def multiplied(term: Term, order: Order) -> Table:
     """Return a term with its factors multiplied out."""
     table = term.table
