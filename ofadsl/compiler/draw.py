@@ -155,8 +155,8 @@ def _feature_map(canvas: Canvas, card: Card, y: float) -> None:
     Lengths grow with the square root, so that the smallest can be seen beside the largest.
     """
     rows, columns, channels = (sqrt(number) for number in card.largest)
-    high, wide = (min(max(2.1 * side, 3), 30) for side in (rows, columns))
-    deep = min(0.75 * channels, 30)
+    high, wide = (min(max(1.9 * side, 3), 29) for side in (rows, columns))
+    deep = min(0.72 * channels, 26)
     rise = deep * 0.35
     x, top = AT_MAP - (wide + deep) / 2, y - (high - rise) / 2
     up, down = f"l{deep:.1f} {-rise:.1f}", f"l{-deep:.1f} {rise:.1f}"
@@ -175,12 +175,12 @@ def _title(canvas: Canvas, card: Card, y: float, stacked: bool) -> None:
 
 def _squares(blocks: int) -> tuple[int, int, float]:
     """Return the side of a block, how many stand in a line, and how high all of them are."""
-    side = line = 1
-    for side in (24, 18, 14, 10, 7, 5):
-        line = (BLOCKS + 5) // (side + 5)
-        if -(-blocks // line) * (side + 5) <= 52:
-            break
-    return side, line, -(-blocks // line) * (side + 5) - 5 if blocks else 0
+    side = line = lines = 0
+    while blocks and side < (15 if lines < 3 else 5):
+        lines += 1
+        line = -(-blocks // lines)
+        side = min(24 if lines == 1 else 17, (BLOCKS + 5) // line - 5)
+    return side, line, lines * (side + 5) - 5 if blocks else 0
 
 
 def _blocks(canvas: Canvas, card: Card, squares: tuple[int, int, float], y: float) -> None:
@@ -194,7 +194,7 @@ def _blocks(canvas: Canvas, card: Card, squares: tuple[int, int, float], y: floa
         style = "sure" if sure else "maybe" if side > 10 else "maybe tiny"
         rim = 0 if sure else 0.5
         canvas.rect(x + rim, top + rim, side - 2 * rim, side - 2 * rim, style, side / 6)
-        if side >= 18:
+        if side >= 15:
             middle, text = x + side / 2, "on" if sure else "m"
             canvas.text(
                 middle, top + side / 2 + 4, str(block), 10, text, width=side, anchor="middle"

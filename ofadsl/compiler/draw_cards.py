@@ -199,7 +199,7 @@ def _output(node: TreeNode) -> Shape:
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:,}" if low == high else f"{low:,}{DASH}{high:,}"
+    return f"{low}" if low == high else f"{low}{DASH}{high}"
 
 
 def bounds(expr: Expr) -> tuple[int | float, int | float]:
