@@ -198,7 +198,12 @@ class Elaborator:
             for argument in call.arguments:
                 self.evaluator.meaning(argument.value, flow.scope, flow.place, name)
             return OpNode(
-                statement=call, name=flow.path(call), op=unknown, x=flow.x, y=UNKNOWN_SHAPE
+                statement=call,
+                written={},
+                name=flow.path(call),
+                op=unknown,
+                x=flow.x,
+                y=UNKNOWN_SHAPE,
             )
         return self._op(call, OPS[name], flow)
 
