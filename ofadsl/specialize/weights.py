@@ -33,8 +33,13 @@ class Origin:
     notes: tuple[str, ...] = ()
 
 
-def load_weights(supernet: torch.nn.Module, path: Path) -> Origin:
-    """Copy the tensors of the checkpoint into ``supernet``, or raise Diagnostics."""
+def load_weights(supernet: torch.nn.Module, path: Path, *, retarget: bool = False) -> Origin:
+    """Copy the tensors of the checkpoint into ``supernet``, or raise Diagnostics.
+
+    With ``retarget`` the checkpoint may be of another task: a last layer of other outputs keeps
+    its initial values, a first layer of other input channels gets the mean over them; the notes
+    say so.
+    """
     read = read_tensors(path)
     own = supernet.state_dict()
     keys = {n: n for n in read if n in own or not n.endswith("num_batches_tracked")}
@@ -47,6 +52,8 @@ def load_weights(supernet: torch.nn.Module, path: Path) -> Origin:
             strays = [name for name in renamed.ignored if not name.endswith("batches_tracked")]
             notes = [f"{len(strays)} tensors that no layer uses are ignored"] if strays else []
             break
+    if retarget:
+        notes += _retarget(own, read, keys)
     report = _compare(own, read, keys)
     if report:
         raise Diagnostics(report)
@@ -54,6 +61,28 @@ def load_weights(supernet: torch.nn.Module, path: Path) -> Origin:
         for name, tensor in own.items():
             tensor.copy_(read[keys[name]])
     return Origin(path=str(path), sha256=_sha256(path), family=family, notes=tuple(notes))
+
+
+def _retarget(
+    own: Mapping[str, Tensor], read: dict[str, Tensor], keys: Mapping[str, str]
+) -> list[str]:
+    """Put tensors of our shapes in place of those of another task; return what was done."""
+    notes = []
+    names = list(own)
+    first, head = names[0], names[-1].rpartition(".")[0]
+    for name, tensor in own.items():
+        found = read.get(keys.get(name, ""))
+        if found is None or found.shape == tensor.shape or found.dim() != tensor.dim():
+            continue
+        if name.rpartition(".")[0] == head and found.shape[1:] == tensor.shape[1:]:
+            read[keys[name]] = tensor
+            notes.append(f"{name} is newly initialised: {len(tensor)} outputs, not {len(found)}")
+        elif name == first and found.dim() == 4 and found.shape[0] == tensor.shape[0]:
+            before, now = found.shape[1], tensor.shape[1]
+            mean = found.mean(1, keepdim=True) * (before / now)
+            read[keys[name]] = mean.expand(-1, now, -1, -1).clone()
+            notes.append(f"{name} is averaged over its {before} input channels, for {now} of ours")
+    return notes
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

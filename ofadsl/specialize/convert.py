@@ -1,0 +1,37 @@
+"""Write a checkpoint, ours or a foreign one, as safetensors under our names."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from ofadsl.diagnostics import fault
+from ofadsl.specialize.weights import Origin, load_weights
+
+
+def convert_weights(supernet: torch.nn.Module, source: Path, target: Path) -> Origin:
+    """Read ``source`` into ``supernet`` and write ``target``, whole or not at all.
+
+    Raises Diagnostics where the checkpoint does not fit the space.
+    """
+    origin = load_weights(supernet, source, retarget=True)
+    state = {name: tensor.contiguous() for name, tensor in supernet.state_dict().items()}
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(handle)
+        try:
+            safetensors.torch.save_file(state, draft, {"format": "pt", "source": origin.sha256})
+            os.chmod(draft, 0o644)
+            os.replace(draft, target)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        message = f"{target} cannot be written: {reason}"
+        raise fault("OFA099", message, help="give another file with -o") from error
+    return origin
