@@ -161,7 +161,7 @@ class Space:
         for stage in self.stages:
             if not any(d.stage == stage.name and d.block is not None for d in self.dims):
                 del stages[stage.name]["blocks"]
-        result["stages"] = stages
+        result |= {"stages": stages} if stages else {}
         return result | ({"choices": choices} if choices else {})
 
 
