@@ -54,11 +54,12 @@ _FUNCTIONS: dict[str, Callable[..., Value]] = {
     "neg": operator.neg,
     "if": _select,
     "round": round,
+    "floor": math.floor,
     "min": min,
     "max": max,
     "divisible": divisible,
 }
-FUNCTIONS = ("round", "min", "max", "divisible")
+FUNCTIONS = ("round", "floor", "min", "max", "divisible")
 """The functions that a user can call in an expression."""
 
 _PRECEDENCE = {"if": 1, "or": 2, "and": 3, "not": 4, "+": 6, "-": 6, "neg": 8}
@@ -338,6 +339,7 @@ def tabulate(expr: Expr | Value, variables: tuple[Var, ...]) -> list[Value]:
 _SCOPE: dict[str, object] = {
     "__builtins__": {},
     "round": round,
+    "floor": math.floor,
     "min": min,
     "max": max,
     "divisible": divisible,

@@ -84,7 +84,7 @@ def _is_whole(value: Expr) -> bool:
     if isinstance(value, Var):
         return all(isinstance(v, int) for v in value.values)
     assert isinstance(value, Apply)
-    if value.op in ("round", "divisible"):
+    if value.op in ("round", "floor", "divisible"):
         return True
     parts = value.args[1:] if value.op == "if" else value.args
     return value.op != "/" and all(_is_whole(arg) for arg in parts)

@@ -18,6 +18,7 @@ _FUNCTIONS = {
     "not": "np.logical_not",
     "neg": "np.negative",
     "round": "np.rint",
+    "floor": "np.floor",
     "min": "np.minimum",
     "max": "np.maximum",
     "divisible": "_divisible",

@@ -41,6 +41,8 @@ class SupernetText:
     def uses(self, word: str) -> bool:
         """Return whether generated code uses a name."""
         lines = [*self.init, *self.forward]
+        for choices in self.arch.classes:
+            lines += choices.lines
         for cls in self.classes:
             lines += [*cls.init, *cls.forward]
         return any(f"{word}(" in line for line in lines)
@@ -130,9 +132,15 @@ def _init_head(render: Render) -> tuple[str, ...]:
 
 
 def _forward_head(render: Render) -> tuple[str, ...]:
-    args = [f"{e.name}: {_kind(render.uppers(e.vals))}" for e in render.entries if _passed(e)]
+    args = [f"{e.name}: {_kind(_taken(render, e))}" for e in render.entries if _passed(e)]
     first = ["self", "x: Tensor"]
     return tuple(call("def forward(", [*first, *(["*", *args] if args else [])], 4, ") -> Tensor:"))
+
+
+def _taken(render: Render, entry: Entry) -> Vals:
+    """Return values of every type that an argument takes."""
+    choices = [v.values if isinstance(v, Var) else () for v in entry.vals]
+    return (*render.uppers(entry.vals), *(value for values in choices for value in values))
 
 
 def _passed(entry: Entry) -> bool:

@@ -12,7 +12,8 @@ half ipu load_state_dict modules mtia named_buffers named_children named_modules
 parameters register_buffer register_module register_parameter requires_grad_ set_extra_state
 set_submodule share_memory state_dict to to_empty train training type xpu zero_grad T_destination"""
 _ARCH = "space requirements from_dict to_dict largest smallest sample depth blocks resolution"
-_LOCAL = "self x nn torch arch choices block shortcut Tensor dataclass ClassVar divisible islice"
+_LOCAL = """self x nn torch arch choices block shortcut Tensor dataclass ClassVar divisible floor
+islice"""
 RESERVED = frozenset(f"{_MODULE} {_LOCAL}".split()) | frozenset(keyword.kwlist)
 RESERVED_CHOICES = frozenset(f"{_ARCH} self".split()) | frozenset(keyword.kwlist)
 

@@ -205,7 +205,7 @@ class Evaluator:
         args = [self._operand(arg, scope, place, hint, name) for arg in expr.arguments]
         if name not in BUILTINS or binding is not None:
             return UNKNOWN  # reported where names are resolved
-        least, most = {"round": (1, 1), "divisible": (2, 3)}.get(name, (2, 16))
+        least, most = {"round": (1, 1), "floor": (1, 1), "divisible": (2, 3)}.get(name, (2, 16))
         if not least <= len(args) <= most:
             wanted = str(least) if least == most else f"{least} to {most}"
             rule = f"`{name}` takes {wanted} value{'s' if most > 1 else ''}"
