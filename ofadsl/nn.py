@@ -19,7 +19,7 @@ from torch import Tensor
 from ofadsl.choices import Arch, Choices, blocks_of, one_of, stage
 from ofadsl.expr import Var, const, divisible, source
 from ofadsl.ops import OPS, Op
-from ofadsl.ops.base import Centre, Param, whole
+from ofadsl.ops.base import Centre, Interleaved, Param, whole
 
 __all__ = ["Arch", "Choices", "Elastic", "bind", "blocks_of", "divisible", "one_of", "stage"]
 __all__ += [op.module for op in OPS.values()]
@@ -96,6 +96,7 @@ if TYPE_CHECKING:
 _INITIAL: dict[str, Callable[[Tensor], object]] = {
     "kaiming": lambda t: torch.nn.init.kaiming_normal_(t, mode="fan_out"),
     "normal": lambda t: torch.nn.init.normal_(t, 0.0, 0.01),
+    "truncated": lambda t: torch.nn.init.trunc_normal_(t, std=0.02),
     "ones": torch.nn.init.ones_,
     "zeros": torch.nn.init.zeros_,
     "identity": torch.nn.init.eye_,
@@ -135,6 +136,7 @@ def _compile(op: Op) -> Callable[..., Tensor]:
         "Sized": _sized(type(op)),
         "Cut": _record("Cut", (object,), kept),
         "shrink": _shrink,
+        "deal": _deal,
         "divisible": divisible,
     }
     exec("\n".join(lines), scope)
@@ -168,6 +170,9 @@ def _cut(name: str, param: Param, symbolic: Param) -> list[str]:
     if conditions:
         part = f"{name} = {name}[{', '.join(slices)}]"
         lines.insert(1, f"if {' or '.join(dict.fromkeys(conditions))}: {part}")
+    for axis, cut in enumerate(param.cuts):
+        if isinstance(cut, Interleaved):
+            lines.append(f"{name} = deal({name}, {axis}, {cut.parts})")
     return lines
 
 
@@ -176,6 +181,12 @@ def _shrink(weight: Tensor, large: int, small: int, transform: Tensor) -> Tensor
     start, end = (large - small) // 2, (large + small) // 2
     centre = weight[:, :, start:end, start:end].flatten(2)
     return torch.unflatten(torch.nn.functional.linear(centre, transform), 2, (small, small))
+
+
+def _deal(weight: Tensor, axis: int, parts: int) -> Tensor:
+    """Return the entries along ``axis`` in the order 0, parts, 2 * parts, ..., 1, parts + 1, ..."""
+    dealt = torch.unflatten(weight, axis, (-1, parts)).transpose(axis, axis + 1)
+    return dealt.flatten(axis, axis + 1)
 
 
 def _at(op: Op, sizes: dict[str, Var]) -> Op:

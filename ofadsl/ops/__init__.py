@@ -1,6 +1,6 @@
 """The primitive ops of the language: one class each, in the registry OPS."""
 
-from ofadsl.ops import activation, conv, join, linear, norm, pool, shuffle
+from ofadsl.ops import activation, attention, conv, join, linear, norm, pool, shuffle, tokens
 from ofadsl.ops.base import OPS, Arg, Demand, Op
 
 __all__ = [
@@ -9,10 +9,12 @@ __all__ = [
     "Demand",
     "Op",
     "activation",
+    "attention",
     "conv",
     "join",
     "linear",
     "norm",
     "pool",
     "shuffle",
+    "tokens",
 ]

@@ -57,7 +57,19 @@ class Centre:
         return None if self.size == total else slice(start, start + self.size)
 
 
-Cut = First | Centre
+@dataclass(frozen=True, slots=True)
+class Interleaved:
+    """The first ``size`` entries, dealt out to ``parts`` runs: 0, parts, 2 * parts, ... go first.
+
+    Of several matrices in one tensor, a smaller one then uses its own first rows, as those of
+    query, key and value in AutoFormer (Chen et al. 2021). Even all entries change their order.
+    """
+
+    size: Size
+    parts: int
+
+
+Cut = First | Centre | Interleaved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +82,7 @@ class Param:
     """
 
     cuts: tuple[Cut, ...]
-    init: Literal["kaiming", "normal", "ones", "zeros", "identity"]
+    init: Literal["kaiming", "normal", "truncated", "ones", "zeros", "identity"]
     role: Literal["weight", "bias", "statistic", "transform"] = "weight"
     steps: tuple[int, ...] = ()
 

@@ -62,3 +62,41 @@ class BatchNorm2d(Op):
             x, p.running_mean, p.running_var, p.weight, p.bias, training, self.momentum, self.eps
         )
         return out
+
+
+@op
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerNorm(Op):
+    """Normalisation over the channels of each token, pixel or vector (Ba et al. 2016)."""
+
+    name: ClassVar[str] = "ln"
+    module: ClassVar[str] = "LayerNorm"
+    elastic: ClassVar[tuple[str, ...]] = ("channels",)
+    in_place: ClassVar[bool] = True
+    arguments: ClassVar[tuple[Arg, ...]] = (Arg(name="eps", kind="number", default=1e-5),)
+
+    channels: Size
+    eps: float = 1e-5
+    image: bool = False
+
+    @classmethod
+    def build(cls, x: Shape, args: Mapping[str, Expr]) -> Self:
+        """Return the normalisation of ``x`` over its channels."""
+        eps = float(static(args["eps"]) or 0.0)
+        return cls(channels=x.channels, eps=eps, image=len(x.spatial) == 2)
+
+    def params(self) -> Mapping[str, Param]:
+        """Return scale and shift, each (channels,)."""
+        cuts = (First(self.channels),)
+        return {
+            "weight": Param(cuts=cuts, init="ones"),
+            "bias": Param(cuts=cuts, init="zeros", role="bias"),
+        }
+
+    def apply(self, torch: Any, x: Tensor, p: Tensors) -> Tensor:
+        """Return ``x`` normalised; an image has its channels second, all else has them last."""
+        last = x.permute(0, 2, 3, 1) if self.image else x
+        out: Tensor = torch.nn.functional.layer_norm(
+            last, (self.channels,), p.weight, p.bias, self.eps
+        )
+        return out.permute(0, 3, 1, 2) if self.image else out

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
+from ofadsl.specialize.channels_last import is_channels_last
 from ofadsl.specialize.layers import (
     BatchNorm,
     Convolution,
@@ -66,13 +67,15 @@ def _tied(call: Layer) -> Hashable:
 
 
 def _path(node: Node, call: Layer, taken: Collection[str]) -> str:
-    """Return a free name: ``s1.0.se.reduce`` for the constant ``s1.0.se.reduce_weight``."""
-    constants = tensors(call)
-    first = next(iter(constants.values()), node)
-    parent, _, name = nested(str(first.target)).rpartition(".") if constants else ("", "", "")
-    prefix, _, kind = re.sub(r"_\d+$", "", name).rpartition("_")
-    parts = [parent, prefix] if kind == "weight" else [parent]
-    path = ".".join(filter(None, parts)) or node.name
+    """Return a free name: ``s1.0.se.reduce`` for the constant ``s1.0.se.reduce_weight``.
+
+    A weight that was computed has no such name, so that the bias may have to tell it.
+    """
+    targets = [nested(str(constant.target)) for constant in tensors(call).values()] or [""]
+    parents, names = zip(*(target.rpartition(".")[::2] for target in targets), strict=True)
+    prefixes = (re.fullmatch(r"(.+)_(?:weight|bias)(?:_\d+)?", name) for name in names)
+    prefix = next((match[1] for match in prefixes if match), "")
+    path = ".".join(filter(None, (parents[0], prefix))) or node.name
     return next(name for name in numbered(path) if name not in taken)
 
 
@@ -108,8 +111,8 @@ def _module(call: Layer, rank: int | None, subnet: GraphModule) -> torch.nn.Modu
 
 def _owned(tensor: Tensor) -> Tensor:
     """Return ``tensor`` itself where it was computed, or a copy where it is part of another."""
-    part = tensor._is_view() or not tensor.is_contiguous()
-    return tensor.clone(memory_format=torch.contiguous_format) if part else tensor
+    whole = tensor._base is None and (tensor.is_contiguous() or is_channels_last(tensor))
+    return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
 
 
 _CONVOLUTIONS: dict[int, type[torch.nn.Module]] = {
