@@ -396,6 +396,10 @@ def _source(expr: Expr, name: Callable[[Var], str]) -> tuple[str, int]:
         text = repr(expr.value)
         return text, _PRECEDENCE["neg"] if text.startswith("-") else _ATOM
     assert isinstance(expr, Apply), expr
+    return _applied(expr, name), _PRECEDENCE.get(expr.op, _ATOM)
+
+
+def _applied(expr: Apply, name: Callable[[Var], str]) -> str:
     own = _PRECEDENCE.get(expr.op, _ATOM)
 
     def part(arg: Expr, least: int) -> str:
@@ -404,17 +408,15 @@ def _source(expr: Expr, name: Callable[[Var], str]) -> tuple[str, int]:
 
     first, *rest = expr.args
     if expr.op == "if":
-        return f"{part(rest[0], 2)} if {part(first, 2)} else {part(rest[1], 1)}", own
+        return f"{part(rest[0], 2)} if {part(first, 2)} else {part(rest[1], 1)}"
     if expr.op in FUNCTIONS:
-        return f"{expr.op}({', '.join(part(arg, 0) for arg in expr.args)})", own
-    if expr.op == "not":
-        return f"not {part(first, own)}", own
-    if expr.op == "neg":
-        return f"-{part(first, own)}", own
+        return f"{expr.op}({', '.join(part(arg, 0) for arg in expr.args)})"
+    if expr.op in ("not", "neg"):
+        return f"{'not ' if expr.op == 'not' else '-'}{part(first, own)}"
     op, last = expr.op, rest[0]
     addend = static(last)
     if op == "+" and isinstance(addend, int) and addend < 0:
         op, last = "-", Const(-addend)
     if own == 5:  # comparisons do not chain
-        return f"{part(first, 6)} {op} {part(last, 6)}", own
-    return f"{part(first, own)} {op} {part(last, own + 1)}", own
+        return f"{part(first, 6)} {op} {part(last, 6)}"
+    return f"{part(first, own)} {op} {part(last, own + 1)}"

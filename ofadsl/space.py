@@ -219,18 +219,8 @@ def _eliminate(space: Space) -> tuple[int, tuple[Draw, ...]]:
             add(tuple(var.name for var in variables), table)
         else:
             total *= table.get((), 0)
-    queue = [(len(neighbours[name]), position[name], name) for name in position]
-    heapq.heapify(queue)
-    done: set[str] = set()
     draws = []
-    while queue:
-        degree, _, name = heapq.heappop(queue)
-        if name in done:
-            continue
-        if degree != len(neighbours[name]):
-            heapq.heappush(queue, (len(neighbours[name]), position[name], name))
-            continue
-        done.add(name)
+    for name in _least_connected(neighbours, position):
         scope = tuple(sorted(neighbours[name], key=position.__getitem__))
         if combinations([domains[n] for n in (*scope, name)]) > LARGEST_TABLE:
             raise CoupledError(tuple(domains[n] for n in (*scope, name)))
@@ -247,6 +237,24 @@ def _eliminate(space: Space) -> tuple[int, tuple[Draw, ...]]:
         else:
             total *= message.get((), 0)
     return total, tuple(reversed(draws))
+
+
+def _least_connected(
+    neighbours: Mapping[str, set[str]], position: Mapping[str, int]
+) -> Iterator[str]:
+    """Yield each dimension when it has the fewest neighbours, which change on the way."""
+    queue = [(len(neighbours[name]), position[name], name) for name in position]
+    heapq.heapify(queue)
+    done: set[str] = set()
+    while queue:
+        degree, place, name = heapq.heappop(queue)
+        if name in done:
+            continue
+        if degree != len(neighbours[name]):
+            heapq.heappush(queue, (len(neighbours[name]), place, name))
+            continue
+        done.add(name)
+        yield name
 
 
 def _join(

@@ -229,3 +229,17 @@ def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
     if isinstance(expr, Apply):
         return apply(expr.op, *(substitute(arg, values) for arg in expr.args))
     return expr
+
+
+def verdict(found: Difference, left: str, right: str) -> tuple[str, ...]:
+    """Return which space contains which, in words."""
+    if found.same:
+        return (f"{left} and {right} hold the same subnets",)
+    lines = []
+    pairs = ((left, right, found.left_contains), (right, left, found.right_contains))
+    for outer, inner, containment in pairs:
+        if containment.holds:
+            lines.append(f"{outer} contains {inner}")
+        else:
+            lines.append(f"{outer} does not contain {inner}: {containment.why}")
+    return tuple(lines)

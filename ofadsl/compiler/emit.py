@@ -108,7 +108,12 @@ def source_name(path: str | Path) -> str:
 def _package(checked: Checked, source: str) -> dict[str, object]:
     settings = {name: value for name, value in checked.space.params}
     shown = ", ".join(f'"{name}": {literal(value)}' for name, value in settings.items())
-    return {"name": checked.space.name, "source": source, "settings": f"{{{shown}}}"}
+    return {
+        "name": checked.space.name,
+        "source": source,
+        "settings": f"{{{shown}}}",
+        "channels": static(checked.body.x.channels),
+    }
 
 
 def _render(template: str, context: Mapping[str, object]) -> str:

@@ -43,13 +43,13 @@ def accepted(tables: Tables, states: list[int]) -> set[str]:
 
 def goes_on(parser: Parser, states: list[int], terminals: list[str]) -> bool:
     """Whether all ``terminals``, one after the other, can stand next."""
-    now: list[int] | None = states
     for terminal in terminals:
         if terminal == "_NEWLINE":
             return True  # it may mean nothing here
-        now = after(parser.tables, now, terminal)
+        now = after(parser.tables, states, terminal)
         if now is None:
             return False
+        states = now
     return True
 
 

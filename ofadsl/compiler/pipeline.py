@@ -31,3 +31,10 @@ def checked_space(path: str | Path, settings: Mapping[str, str] | None = None) -
     if checked is None:
         raise fault("OFA028", f"`{path}` holds no space", help="name a file with `space ... { }`")
     return checked
+
+
+def known_settings(path: str | Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the settings that the space of a file has parameters for."""
+    spaces = load(read_source(path), Path(path).parent).spaces()
+    names = {p.name.text for space in spaces for p in space.parameters}
+    return {name: value for name, value in settings.items() if name in names}

@@ -98,7 +98,8 @@ class Render:
         named = [e for e in self.entries if parameter is not None and e.parameter == parameter]
         exact = [e for e in reversed(self.entries) if agree(e.vals, vals)]
         bounded = [e for e in reversed(self.entries) if agree(self.uppers(e.vals), bounds)]
-        for entry in (*named, *exact, *(bounded if is_elastic(vals) else ())):
+        known: list[Entry] = [*named, *exact, *(bounded if is_elastic(vals) else [])]
+        for entry in known:
             if agree(self.uppers(entry.vals), bounds):
                 entry.in_init = True
                 return entry.name
@@ -175,7 +176,9 @@ class Render:
             case syntax.Unary(op=op, operand=operand):
                 sign = "not" if op == "not" else "neg"
                 part = self._part(operand, scopes, _STRENGTH[sign])
-                return part and ((f"not {part}" if op == "not" else f"-{part}"), _STRENGTH[sign])
+                if part is None:
+                    return None
+                return (f"not {part}" if op == "not" else f"-{part}"), _STRENGTH[sign]
             case syntax.Binary(op=op, left=left, right=right):
                 strength = _STRENGTH[op]
                 first = self._part(left, scopes, strength + (strength == 5))

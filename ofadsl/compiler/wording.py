@@ -38,9 +38,9 @@ PUNCTUATION = {
 
 def expected(accepted: set[str]) -> str:
     """Return what may stand where ``accepted`` are the terminals that can go on."""
-    for terminals, words in GROUPS:
+    for terminals, known in GROUPS:
         if terminals <= accepted:
-            return words
+            return known
     words = []
     if "NAME" in accepted:
         # A name can be any word; a callee cannot be one that begins a statement.
