@@ -38,7 +38,7 @@ class _Dim(NamedTuple):
 _STAGES: dict[str, int] = {"mb1": 2, "mb2": 5, "mb3": 6, "mb4": 6, "mb5": 8, "mb6": 8, "mb7": 2}
 """How many blocks each stage has at most."""
 
-_DIMS = (
+_DIMS = [
     _Dim(None, None, "resolution", (192, 224, 256, 288)),
     _Dim(None, None, "stem_width", (16, 24)),
     _Dim(None, None, "last_width", (1792, 1984)),
@@ -67,7 +67,7 @@ _DIMS = (
     _Dim("mb7", None, "depth", (1, 2)),
     _Dim("mb7", None, "width", (216, 224)),
     _Dim("mb7", None, "kernel", (3, 5)),
-)
+]
 DIMS = tuple(dim.name for dim in _DIMS)
 CHOICES = tuple(dim.values for dim in _DIMS)
 
@@ -136,10 +136,10 @@ _MB7_1 = _table([0, 1], "mb7.depth")
 
 # When a dimension matters; the others always do.
 _LIVE: dict[str, _Table] = {}
-_REQUIREMENTS: tuple[tuple[str, _Table], ...] = ()
+_REQUIREMENTS: list[tuple[str, _Table]] = []
 
 # How many subnets there are for each choice, given choices that are drawn before.
-_DRAWS: tuple[tuple[str, tuple[str, ...], list[list[float]]], ...] = (
+_DRAWS: list[tuple[str, tuple[str, ...], list[list[float]]]] = [
     ("mb7.kernel", (), [[1, 1]]),
     ("mb7.width", (), [[1, 1]]),
     ("mb7.depth", (), [[1, 1]]),
@@ -168,7 +168,7 @@ _DRAWS: tuple[tuple[str, tuple[str, ...], list[list[float]]], ...] = (
     ("last_width", (), [[1, 1]]),
     ("stem_width", (), [[1, 1]]),
     ("resolution", (), [[1, 1, 1, 1]]),
-)
+]
 
 # The multiply-adds of each block for one image.
 _MACS: dict[str, list[_Table]] = {
@@ -1340,12 +1340,11 @@ def encode(archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
     given = np.zeros(x.shape, np.bool_)
     for i, arch in enumerate(archs):
         _read(f"archs[{i}]", arch, x[i], given[i])
-    live = _live(x)
-    for i, d in np.argwhere(given != live)[:1]:
+    while (extra := (x > 0) & ~_live(x)).any():
+        x[extra] = 0  # what does not matter may be there, and says nothing
+    for i, d in np.argwhere(_live(x) & ~given)[:1]:
         path = _shown(f"archs[{i}]", _path(_DIMS[d]))
-        if live[i, d]:
-            raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
-        raise ValueError(f"{path} does not matter to this arch: leave it out")
+        raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
     for text, condition in _REQUIREMENTS:
         for i in np.flatnonzero(~_holds(condition, x))[:1]:
             raise ValueError(f"archs[{i}]: the space requires {text}; change one of these values")

@@ -38,7 +38,7 @@ class _Dim(NamedTuple):
 _STAGES: dict[str, int] = {"s1": 4, "s2": 4, "s3": 4, "s4": 4, "s5": 4}
 """How many blocks each stage has at most."""
 
-_DIMS = (
+_DIMS = [
     _Dim(None, None, "resolution", tuple(range(128, 228, 4))),
     _Dim("s1", None, "depth", (2, 3, 4)),
     _Dim("s1", 0, "kernel", (3, 5, 7)),
@@ -85,7 +85,7 @@ _DIMS = (
     _Dim("s5", 2, "expand", (3, 4, 6)),
     _Dim("s5", 3, "kernel", (3, 5, 7)),
     _Dim("s5", 3, "expand", (3, 4, 6)),
-)
+]
 DIMS = tuple(dim.name for dim in _DIMS)
 CHOICES = tuple(dim.values for dim in _DIMS)
 
@@ -341,7 +341,7 @@ _LIVE: dict[str, _Table] = {
     "s5.3.kernel": _S5_3,
     "s5.3.expand": _S5_3,
 }
-_REQUIREMENTS: tuple[tuple[str, _Table], ...] = (
+_REQUIREMENTS: list[tuple[str, _Table]] = [
     (
         "s1.kernel == 3 and s1.expand == tied(s1.depth)",
         _IF_S1_0_EXPAND_AND_S1_0_KERNEL_AND_S1_DEPTH,
@@ -422,10 +422,10 @@ _REQUIREMENTS: tuple[tuple[str, _Table], ...] = (
         "s5.kernel == 5 and s5.expand == tied(s5.depth)",
         _IF_S5_3_EXPAND_AND_S5_3_KERNEL_AND_S5_DEPTH,
     ),
-)
+]
 
 # How many subnets there are for each choice, given choices that are drawn before.
-_DRAWS: tuple[tuple[str, tuple[str, ...], list[list[float]]], ...] = (
+_DRAWS: list[tuple[str, tuple[str, ...], list[list[float]]]] = [
     ("s5.depth", (), [[1, 1, 1]]),
     ("s4.depth", (), [[1, 1, 1]]),
     ("s3.depth", (), [[1, 1, 1]]),
@@ -616,7 +616,7 @@ _DRAWS: tuple[tuple[str, tuple[str, ...], list[list[float]]], ...] = (
         (),
         [[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]],
     ),
-)
+]
 
 # The multiply-adds of each block for one image.
 _MACS: dict[str, list[_Table]] = {
@@ -1039,12 +1039,11 @@ def encode(archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
     given = np.zeros(x.shape, np.bool_)
     for i, arch in enumerate(archs):
         _read(f"archs[{i}]", arch, x[i], given[i])
-    live = _live(x)
-    for i, d in np.argwhere(given != live)[:1]:
+    while (extra := (x > 0) & ~_live(x)).any():
+        x[extra] = 0  # what does not matter may be there, and says nothing
+    for i, d in np.argwhere(_live(x) & ~given)[:1]:
         path = _shown(f"archs[{i}]", _path(_DIMS[d]))
-        if live[i, d]:
-            raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
-        raise ValueError(f"{path} does not matter to this arch: leave it out")
+        raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
     for text, condition in _REQUIREMENTS:
         for i in np.flatnonzero(~_holds(condition, x))[:1]:
             raise ValueError(f"archs[{i}]: the space requires {text}; change one of these values")

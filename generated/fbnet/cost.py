@@ -38,7 +38,7 @@ class _Dim(NamedTuple):
 _STAGES: dict[str, int] = {"s1": 1, "s2": 4, "s3": 4, "s4": 4, "s5": 4, "s6": 4, "s7": 1}
 """How many blocks each stage has at most."""
 
-_DIMS = (
+_DIMS = [
     _Dim(None, None, "resolution", (224,)),
     _Dim("s1", None, "depth", (1,)),
     _Dim(
@@ -179,7 +179,7 @@ _DIMS = (
         "op",
         ("k3_e1", "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1", "k5_e1_g2", "k5_e3", "k5_e6", "skip"),
     ),
-)
+]
 DIMS = tuple(dim.name for dim in _DIMS)
 CHOICES = tuple(dim.values for dim in _DIMS)
 
@@ -400,10 +400,10 @@ _IF_S7_0_OP_9 = _table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s7.0.op")
 
 # When a dimension matters; the others always do.
 _LIVE: dict[str, _Table] = {}
-_REQUIREMENTS: tuple[tuple[str, _Table], ...] = ()
+_REQUIREMENTS: list[tuple[str, _Table]] = []
 
 # How many subnets there are for each choice, given choices that are drawn before.
-_DRAWS: tuple[tuple[str, tuple[str, ...], list[list[float]]], ...] = (
+_DRAWS: list[tuple[str, tuple[str, ...], list[list[float]]]] = [
     ("s7.0.op", (), [[1, 1, 1, 1, 1, 1, 1, 1, 1]]),
     ("s7.depth", (), [[1]]),
     ("s6.3.op", (), [[1, 1, 1, 1, 1, 1, 1, 1, 1]]),
@@ -434,7 +434,7 @@ _DRAWS: tuple[tuple[str, tuple[str, ...], list[list[float]]], ...] = (
     ("s1.0.op", (), [[1, 1, 1, 1, 1, 1, 1, 1, 1]]),
     ("s1.depth", (), [[1]]),
     ("resolution", (), [[1]]),
-)
+]
 
 # The multiply-adds of each block for one image.
 _MACS: dict[str, list[_Table]] = {
@@ -1006,12 +1006,11 @@ def encode(archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
     given = np.zeros(x.shape, np.bool_)
     for i, arch in enumerate(archs):
         _read(f"archs[{i}]", arch, x[i], given[i])
-    live = _live(x)
-    for i, d in np.argwhere(given != live)[:1]:
+    while (extra := (x > 0) & ~_live(x)).any():
+        x[extra] = 0  # what does not matter may be there, and says nothing
+    for i, d in np.argwhere(_live(x) & ~given)[:1]:
         path = _shown(f"archs[{i}]", _path(_DIMS[d]))
-        if live[i, d]:
-            raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
-        raise ValueError(f"{path} does not matter to this arch: leave it out")
+        raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
     for text, condition in _REQUIREMENTS:
         for i in np.flatnonzero(~_holds(condition, x))[:1]:
             raise ValueError(f"archs[{i}]: the space requires {text}; change one of these values")

@@ -38,7 +38,7 @@ class _Dim(NamedTuple):
 _STAGES: dict[str, int] = {"s1": 4, "s2": 4, "s3": 4, "s4": 4, "s5": 4, "s6": 1}
 """How many blocks each stage has at most."""
 
-_DIMS = (
+_DIMS = [
     _Dim(None, None, "resolution", tuple(range(128, 228, 4))),
     _Dim("s1", None, "depth", (2, 3, 4)),
     _Dim("s1", 0, "kernel", (3, 5, 7)),
@@ -88,7 +88,7 @@ _DIMS = (
     _Dim("s6", None, "depth", (1,)),
     _Dim("s6", 0, "kernel", (3, 5, 7)),
     _Dim("s6", 0, "expand", (3, 4, 6)),
-)
+]
 DIMS = tuple(dim.name for dim in _DIMS)
 CHOICES = tuple(dim.values for dim in _DIMS)
 
@@ -164,10 +164,10 @@ _LIVE: dict[str, _Table] = {
     "s5.3.kernel": _S5_3,
     "s5.3.expand": _S5_3,
 }
-_REQUIREMENTS: tuple[tuple[str, _Table], ...] = ()
+_REQUIREMENTS: list[tuple[str, _Table]] = []
 
 # How many subnets there are for each choice, given choices that are drawn before.
-_DRAWS: tuple[tuple[str, tuple[str, ...], list[list[float]]], ...] = (
+_DRAWS: list[tuple[str, tuple[str, ...], list[list[float]]]] = [
     ("s5.depth", (), [[1, 9, 81]]),
     ("s4.depth", (), [[1, 9, 81]]),
     ("s3.depth", (), [[1, 9, 81]]),
@@ -221,7 +221,7 @@ _DRAWS: tuple[tuple[str, tuple[str, ...], list[list[float]]], ...] = (
         (),
         [[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]],
     ),
-)
+]
 
 # The multiply-adds of each block for one image.
 _MACS: dict[str, list[_Table]] = {
@@ -647,12 +647,11 @@ def encode(archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
     given = np.zeros(x.shape, np.bool_)
     for i, arch in enumerate(archs):
         _read(f"archs[{i}]", arch, x[i], given[i])
-    live = _live(x)
-    for i, d in np.argwhere(given != live)[:1]:
+    while (extra := (x > 0) & ~_live(x)).any():
+        x[extra] = 0  # what does not matter may be there, and says nothing
+    for i, d in np.argwhere(_live(x) & ~given)[:1]:
         path = _shown(f"archs[{i}]", _path(_DIMS[d]))
-        if live[i, d]:
-            raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
-        raise ValueError(f"{path} does not matter to this arch: leave it out")
+        raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
     for text, condition in _REQUIREMENTS:
         for i in np.flatnonzero(~_holds(condition, x))[:1]:
             raise ValueError(f"archs[{i}]: the space requires {text}; change one of these values")
