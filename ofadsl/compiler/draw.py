@@ -33,8 +33,9 @@ MOST_REQUIREMENTS = 8
 def draw(checked: Checked) -> str:
     """Return the picture of a space as SVG."""
     canvas = Canvas()
-    y = _header(canvas, checked)
     shown = cards(checked)
+    tokens = any(len(card.shape.spatial) == 1 for card in shown)
+    y = _header(canvas, checked, "rows, tokens" if tokens else "rows")
     for number, card in enumerate(shown):
         if number:
             _arrow(canvas, y)
@@ -49,7 +50,7 @@ def draw(checked: Checked) -> str:
 # The head
 
 
-def _header(canvas: Canvas, checked: Checked) -> float:
+def _header(canvas: Canvas, checked: Checked, extent: str) -> float:
     space = checked.space
     x = float(WIDTH - MARGIN)
     for value, raised, caption in reversed(list(_numbers(checked))):
@@ -68,7 +69,7 @@ def _header(canvas: Canvas, checked: Checked) -> float:
         y += height(network) + 18
     for at, title in ((LEFT, "part"), (AT_BLOCKS, "blocks"), (AT_CHOICES, "choices")):
         canvas.text(at, y + 14, title, 11, "m", width=100)
-    for at, title in ((AT_CHANNELS, "channels"), (RIGHT, "rows")):
+    for at, title in ((AT_CHANNELS, "channels"), (RIGHT, extent)):
         canvas.text(at, y + 14, title, 11, "m", width=70, anchor="end")
     return y + 22
 
