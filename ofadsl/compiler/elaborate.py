@@ -226,7 +226,9 @@ class Elaborator:
             if demand.argument not in broken:
                 fine = self.demand(demand, call, flow.place, written)
                 broken.update(() if fine else (demand.argument,))
-        if not broken:
+        if flow.x == UNKNOWN_SHAPE or None in broken:
+            y = UNKNOWN_SHAPE  # not even whether these are images is known
+        elif not broken:
             y = op.infer(flow.x)
         else:
             sizes = {arg.name: UNKNOWN for arg in declared.arguments if arg.name in broken}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from ofadsl.expr import Expr, apply, conjunction, const
+from ofadsl.expr import UNKNOWN, Expr, apply, conjunction, const
 from ofadsl.graph import Shape
 from ofadsl.ops.base import Demand, Op, Tensors, op
 
@@ -76,10 +76,12 @@ def same(a: Shape, b: Shape, code: str, message: str, help: str = "") -> Demand:
     extents = {"a": (a.channels, *a.spatial), "b": (b.channels, *b.spatial)}
     pairs = zip(extents["a"], extents["b"], strict=False)
     equal = conjunction(apply("==", x, y) for x, y in pairs)
+    if len(a.spatial) != len(b.spatial):
+        equal = UNKNOWN if UNKNOWN in (a.channels, b.channels) else const(False)
     found = " and ".join("x".join(f"{{{k}{i}}}" for i in range(len(v))) for k, v in extents.items())
     return Demand(
         code=code,
-        condition=equal if len(a.spatial) == len(b.spatial) else const(False),
+        condition=equal,
         message=message,
         found=found,
         values={f"{k}{i}": extent for k, v in extents.items() for i, extent in enumerate(v)},

@@ -54,8 +54,8 @@ class PatchEmbed(Op):
                     apply("==", apply("%", extent, self._side), 0) for extent in x.spatial
                 ),
                 message="an image must be made of whole patches",
-                found="{rows}x{columns} pixels in patches of {patch}x{patch}",
-                values={"rows": x.spatial[0], "columns": x.spatial[1], "patch": self.patch},
+                found="{pixels} pixels in patches of {patch}",
+                values={"pixels": x.spatial[0], "patch": self.patch},
                 help="make every resolution a multiple of the patch",
                 argument="patch",
             )
@@ -188,8 +188,8 @@ class MeanTokens(Op):
         yield Demand(
             code="OFA074",
             condition=apply("and", const(self.skip >= 0), apply("<", self.skip, tokens)),
-            message="a mean needs at least one token, and skips no fewer than none",
-            found="{skip} skipped of {tokens} tokens",
+            message="a mean skips 0 tokens or more, and at least one is left",
+            found="{skip} of {tokens} skipped",
             values={"skip": self.skip, "tokens": tokens},
             help="skip 1 where there is a class token, else 0",
             argument="skip",
