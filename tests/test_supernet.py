@@ -165,6 +165,7 @@ GOLDEN = {
     "proxyless": ("ofa_proxyless_w13", ("width=1.3",)),
     "resnet50d": ("ofa_resnet50d", ()),
     "attentive_nas": ("attentive_nas", ()),
+    "autoformer": ("autoformer_t", ()),
 }
 
 
