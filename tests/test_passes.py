@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from ofadsl import nn
+from ofadsl.specialize.channels_last import is_channels_last
 from ofadsl.specialize.passes import PASSES, run
 from ofadsl.specialize.pipeline import specialize
 from ofadsl.specialize.trace import trace
@@ -184,6 +185,51 @@ def test_two_cuts_of_one_module_are_two_modules(image: Tensor) -> None:
 
     net = Net(forward, conv=nn.Conv2d(c_in=8, c_out=8, kernel=3))
     assert modules(subnet(net, image)) == ["conv", "conv_1"]
+
+
+def test_swish_is_one_operation_once_batch_norm_is_folded(image: Tensor) -> None:
+    def forward(n: Net, x: Tensor, w: int) -> Tensor:
+        y = n.conv(x)
+        gate = torch.sigmoid(x)
+        return y * y.sigmoid() + torch.sigmoid(x) * x + gate * x + gate
+
+    net = Net(forward, conv=nn.Conv2d(c_in=8, c_out=8, kernel=3))
+    assert F.silu not in functions(subnet(net, image, fold_bn=False))
+    folded = functions(subnet(net, image))
+    assert (folded.count(F.silu), folded.count(torch.sigmoid)) == (2, 1)
+
+
+def test_rows_and_columns_are_averaged_at_once_when_folding(image: Tensor) -> None:
+    net = Net(lambda n, x, w: n.pool(x), pool=nn.GlobalAvgPool())
+    assert functions(subnet(net, image, fold_bn=False)) == ["mean", "mean"]
+    assert functions(subnet(net, image)) == ["mean"]
+
+
+def test_activations_are_in_place_where_nothing_else_reads_their_input(image: Tensor) -> None:
+    def forward(n: Net, x: Tensor, w: int) -> Tensor:
+        y = n.conv(F.relu(x))
+        z = n.conv(F.relu(y) + F.relu(n.conv(y)))
+        return F.hardswish(z.flatten(2)) + F.silu(y + 1).flatten(2)
+
+    net = Net(forward, conv=nn.Conv2d(c_in=8, c_out=8, kernel=3))
+    before = image.clone()
+    folded = subnet(net, image)
+    written = [n.kwargs["inplace"] for n in folded.graph.nodes if "inplace" in n.kwargs]
+    assert written == [False, False, True, False, True]
+    folded(image.requires_grad_()).sum().backward()
+    assert torch.equal(image, before)
+    again = before.requires_grad_()
+    specialize(net, NARROW, fold_bn=False)(again).sum().backward()
+    torch.testing.assert_close(image.grad, again.grad)
+
+
+def test_weights_lie_with_channels_last_when_folding(image: Tensor) -> None:
+    parts = {"conv": nn.Conv2d(c_in=8, c_out=8, kernel=3), "other": torch.nn.Conv2d(8, 8, 1)}
+    net = Net(lambda n, x, w: n.other(n.norm(n.conv(x))), norm=torch.nn.BatchNorm2d(8), **parts)
+    folded, kept = subnet(net, image), subnet(net, image, fold_bn=False)
+    assert all(is_channels_last(p) for p in folded.parameters() if p.ndim == 4)
+    assert folded(image).is_contiguous(memory_format=torch.channels_last)
+    assert all(p.is_contiguous() for p in kept.parameters())
 
 
 def test_a_subnet_shares_no_memory_with_its_supernet(image: Tensor) -> None:

@@ -66,7 +66,7 @@ class Columns:
         """Return the annotation of an argument."""
         value = self.value(self.arguments[argument])
         if value in ACTIVATIONS:
-            return "Callable[[Tensor], Tensor]"
+            return "Callable[..., Tensor]"
         kinds = {type(v) for v in self._columns[self.arguments[argument]]}
         if kinds <= {int, tuple} and tuple in kinds:
             return "tuple[int, ...]" if kinds == {tuple} else "int | tuple[int, ...]"

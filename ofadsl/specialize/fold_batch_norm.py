@@ -5,6 +5,7 @@ A batch norm stays where the layer's output has another use, or where their axes
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
@@ -68,7 +69,9 @@ def _folded(
     if norm.bias is not None:
         shift = shift + constant(subnet, norm.bias).double()
     scaled = weight.double() * scale.reshape(-1, *[1] * (weight.ndim - 1))
-    return scaled.to(weight.dtype), shift.to(weight.dtype)
+    # new memory, so it is laid out at once as `channels_last` will want it
+    layout = torch.channels_last if weight.ndim == 4 else torch.preserve_format
+    return scaled.to(weight.dtype, memory_format=layout), shift.to(weight.dtype)
 
 
 def _set_bias(subnet: GraphModule, node: Node, before: Convolution | Linear, bias: Tensor) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,21 +79,21 @@ def _node_shape(made: Form, node: Node, values: dict[Node, int], subnet: GraphMo
             path = str(constant.target)
             owner, _, name = path.rpartition(".")
             _add(made, path, path, getattr(subnet.get_submodule(owner), name))
-    args = _args_shape(made, (node.args, tuple(_kwargs(node).items())), values)
+    args = _args_shape(made, (node.args, tuple(said(node).items())), values)
     if node.op == "call_module":
         path = str(node.target)
         if path not in made.members:
             _add(made, path, path, subnet.get_submodule(path))
         member = made.members[path]
         return "module", member.name, type(member.held).__name__, args
-    if node.target in ACTIVATIONS and len(node.args) == 1 and not _kwargs(node):
+    if node.target in ACTIVATIONS and len(node.args) == 1 and said(node).keys() <= {"inplace"}:
         made.activations[node] = len(made.slots)
         made.slots.append(Slot(member="", argument="act", value=node.target))
         return "activation", args
     return node.op, node.target, args
 
 
-def _kwargs(node: Node) -> dict[str, object]:
+def said(node: Node) -> dict[str, Any]:
     """Return the keyword arguments that say something."""
     return {k: v for k, v in node.kwargs.items() if not (k == "inplace" and v is False)}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch.fx import Node
 
-from ofadsl.specialize.forms import Form, Member
+from ofadsl.specialize.forms import Form, Member, said
 from ofadsl.specialize.literals import OPERATORS, function, literal
 from ofadsl.specialize.scopes import Item, Scope
 
@@ -157,7 +157,7 @@ class Forward:
                 return f"self.{held}({', '.join(self._names[n] for n in item.inputs)})"
             return f"self.{held}({self._arguments(item)})"
         if item in self._form.activations:
-            return f"{self._activation(item)}({self._text(item.args[0])})"
+            return f"{self._activation(item)}({self._arguments(item)})"
         if item.op == "call_method":
             first, *rest = item.args
             return (
@@ -175,7 +175,7 @@ class Forward:
         given = node.args if args is None else args
         assert isinstance(given, tuple | list)
         positional = [self._text(arg) for arg in given]
-        named = [f"{_checked(k)}={self._text(v)}" for k, v in node.kwargs.items() if k != "inplace"]
+        named = [f"{_checked(k)}={self._text(v)}" for k, v in said(node).items()]
         return ", ".join([*positional, *named])
 
     def _text(self, value: object) -> str:

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from ofadsl.choices import Arch
-from ofadsl.specialize.fold_batch_norm import fold_batch_norm
-from ofadsl.specialize.passes import PASSES, run
+from ofadsl.specialize.passes import EXACT, PASSES, run
 from ofadsl.specialize.trace import trace
 from ofadsl.specialize.verify import verify
 
@@ -21,9 +20,8 @@ def specialize(
     supernet: torch.nn.Module, arch: Arch, *, example: Tensor | None = None, fold_bn: bool = True
 ) -> GraphModule:
     """Return the subnet ``arch`` in eval mode; verified on ``example`` where one is given."""
-    passes = PASSES if fold_bn else tuple(p for p in PASSES if p is not fold_batch_norm)
     with torch.inference_mode(False):  # a tensor made in it could never be trained
-        subnet = run(trace(supernet, arch), passes)
+        subnet = run(trace(supernet, arch), PASSES if fold_bn else EXACT)
     if example is not None:
         verify(subnet, supernet, arch, example, exact=not fold_bn)
     return subnet

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
+from ofadsl.specialize.channels_last import is_channels_last
 from ofadsl.specialize.layers import (
     BatchNorm,
     Convolution,
@@ -110,8 +111,8 @@ def _module(call: Layer, rank: int | None, subnet: GraphModule) -> torch.nn.Modu
 
 def _owned(tensor: Tensor) -> Tensor:
     """Return ``tensor`` itself where it was computed, or a copy where it is part of another."""
-    part = tensor._is_view() or not tensor.is_contiguous()
-    return tensor.clone(memory_format=torch.contiguous_format) if part else tensor
+    whole = tensor._base is None and (tensor.is_contiguous() or is_channels_last(tensor))
+    return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
 
 
 _CONVOLUTIONS: dict[int, type[torch.nn.Module]] = {

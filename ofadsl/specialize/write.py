@@ -25,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import ofadsl
 from ofadsl.choices import Arch
 from ofadsl.diagnostics import fault
+from ofadsl.specialize.channels_last import is_channels_last
 from ofadsl.specialize.layout import Call, lines
 from ofadsl.specialize.source import ClassText, SubnetText, subnet_text
 from ofadsl.specialize.weights import Origin
@@ -71,7 +72,8 @@ def write_subnet(folder: Path, subnet: GraphModule, example: Tensor, record: Rec
     except OSError as error:
         raise _cannot_write(folder, error) from error
     try:
-        _write_files(draft, subnet, text, _json(record, size, image), _python(text, record, size))
+        code = _python(text, record, size, any(map(is_channels_last, subnet.parameters())))
+        _write_files(draft, subnet, text, _json(record, size, image), code)
         _try(draft, subnet, image)
         _replace(folder, draft)
     except OSError as error:
@@ -122,7 +124,7 @@ def _json(record: Record, size: Size, image: Tensor) -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
-def _python(text: SubnetText, record: Record, size: Size) -> str:
+def _python(text: SubnetText, record: Record, size: Size, channels_last: bool) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ofadsl.specialize"),
         undefined=jinja2.StrictUndefined,
@@ -138,6 +140,7 @@ def _python(text: SubnetText, record: Record, size: Size) -> str:
         classes=classes,
         uses_callable="Callable[" in body,
         uses_functional="F." in body,
+        channels_last=channels_last,
     )
 
 
