@@ -439,7 +439,7 @@ _DRAWS: list[tuple[str, tuple[str, ...], list[list[float]]]] = [
 # The multiply-adds of each block for one image.
 _MACS: dict[str, list[_Table]] = {
     "stem": [_table([5419008])],
-    # spaces/fbnet.ofa:11
+    # spaces/fbnet.ofa:15
     "s1.0": [
         _table([8228864], times=[_IF_S1_0_OP]),
         _table([5017600], times=[_IF_S1_0_OP_2]),
@@ -450,7 +450,7 @@ _MACS: dict[str, list[_Table]] = {
         _table([34320384], times=[_IF_S1_0_OP_7]),
         _table([68640768], times=[_IF_S1_0_OP_8]),
     ],
-    # spaces/fbnet.ofa:12
+    # spaces/fbnet.ofa:16
     "s2.0": [
         _table([4867072], times=[_IF_S2_0_OP]),
         _table([2659328], times=[_IF_S2_0_OP_2]),
@@ -492,7 +492,7 @@ _MACS: dict[str, list[_Table]] = {
         _table([16482816], times=[_IF_S2_3_OP_7]),
         _table([32965632], times=[_IF_S2_3_OP_8]),
     ],
-    # spaces/fbnet.ofa:13
+    # spaces/fbnet.ofa:17
     "s3.0": [
         _table([2577792], times=[_IF_S3_0_OP]),
         _table([1373568], times=[_IF_S3_0_OP_2]),
@@ -534,7 +534,7 @@ _MACS: dict[str, list[_Table]] = {
         _table([6698496], times=[_IF_S3_3_OP_7]),
         _table([13396992], times=[_IF_S3_3_OP_8]),
     ],
-    # spaces/fbnet.ofa:14
+    # spaces/fbnet.ofa:18
     "s4.0": [
         _table([1260672], times=[_IF_S4_0_OP]),
         _table([658560], times=[_IF_S4_0_OP_2]),
@@ -576,7 +576,7 @@ _MACS: dict[str, list[_Table]] = {
         _table([5757696], times=[_IF_S4_3_OP_7]),
         _table([11515392], times=[_IF_S4_3_OP_8]),
     ],
-    # spaces/fbnet.ofa:15
+    # spaces/fbnet.ofa:19
     "s5.0": [
         _table([2320640], times=[_IF_S5_0_OP]),
         _table([1216768], times=[_IF_S5_0_OP_2]),
@@ -618,7 +618,7 @@ _MACS: dict[str, list[_Table]] = {
         _table([16398144], times=[_IF_S5_3_OP_7]),
         _table([32796288], times=[_IF_S5_3_OP_8]),
     ],
-    # spaces/fbnet.ofa:16
+    # spaces/fbnet.ofa:20
     "s6.0": [
         _table([3517808], times=[_IF_S6_0_OP]),
         _table([1783600], times=[_IF_S6_0_OP_2]),
@@ -660,7 +660,7 @@ _MACS: dict[str, list[_Table]] = {
         _table([10629864], times=[_IF_S6_3_OP_7]),
         _table([21259728], times=[_IF_S6_3_OP_8]),
     ],
-    # spaces/fbnet.ofa:17
+    # spaces/fbnet.ofa:21
     "s7.0": [
         _table([4913720], times=[_IF_S7_0_OP]),
         _table([2497432], times=[_IF_S7_0_OP_2]),
@@ -679,7 +679,7 @@ _MACS: dict[str, list[_Table]] = {
 # The parameters of each block.
 _PARAMS: dict[str, list[_Table]] = {
     "stem": [_table([464])],
-    # spaces/fbnet.ofa:11
+    # spaces/fbnet.ofa:15
     "s1.0": [
         _table([752], times=[_IF_S1_0_OP]),
         _table([496], times=[_IF_S1_0_OP_2]),
@@ -690,7 +690,7 @@ _PARAMS: dict[str, list[_Table]] = {
         _table([2960], times=[_IF_S1_0_OP_7]),
         _table([5888], times=[_IF_S1_0_OP_8]),
     ],
-    # spaces/fbnet.ofa:12
+    # spaces/fbnet.ofa:16
     "s2.0": [
         _table([896], times=[_IF_S2_0_OP]),
         _table([576], times=[_IF_S2_0_OP_2]),
@@ -732,7 +732,7 @@ _PARAMS: dict[str, list[_Table]] = {
         _table([5592], times=[_IF_S2_3_OP_7]),
         _table([11136], times=[_IF_S2_3_OP_8]),
     ],
-    # spaces/fbnet.ofa:13
+    # spaces/fbnet.ofa:17
     "s3.0": [
         _table([1720], times=[_IF_S3_0_OP]),
         _table([1048], times=[_IF_S3_0_OP_2]),
@@ -774,7 +774,7 @@ _PARAMS: dict[str, list[_Table]] = {
         _table([8992], times=[_IF_S3_3_OP_7]),
         _table([17920], times=[_IF_S3_3_OP_8]),
     ],
-    # spaces/fbnet.ofa:14
+    # spaces/fbnet.ofa:18
     "s4.0": [
         _table([3616], times=[_IF_S4_0_OP]),
         _table([2080], times=[_IF_S4_0_OP_2]),
@@ -816,7 +816,7 @@ _PARAMS: dict[str, list[_Table]] = {
         _table([30272], times=[_IF_S4_3_OP_7]),
         _table([60416], times=[_IF_S4_3_OP_8]),
     ],
-    # spaces/fbnet.ofa:15
+    # spaces/fbnet.ofa:19
     "s5.0": [
         _table([12320], times=[_IF_S5_0_OP]),
         _table([6688], times=[_IF_S5_0_OP_2]),
@@ -858,7 +858,7 @@ _PARAMS: dict[str, list[_Table]] = {
         _table([85232], times=[_IF_S5_3_OP_7]),
         _table([170240], times=[_IF_S5_3_OP_8]),
     ],
-    # spaces/fbnet.ofa:16
+    # spaces/fbnet.ofa:20
     "s6.0": [
         _table([34976], times=[_IF_S6_0_OP]),
         _table([18400], times=[_IF_S6_0_OP_2]),
@@ -900,7 +900,7 @@ _PARAMS: dict[str, list[_Table]] = {
         _table([219512], times=[_IF_S6_3_OP_7]),
         _table([438656], times=[_IF_S6_3_OP_8]),
     ],
-    # spaces/fbnet.ofa:17
+    # spaces/fbnet.ofa:21
     "s7.0": [
         _table([101720], times=[_IF_S7_0_OP]),
         _table([52408], times=[_IF_S7_0_OP_2]),

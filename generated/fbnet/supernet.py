@@ -219,11 +219,11 @@ class Supernet(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # spaces/fbnet.ofa:10
+        # spaces/fbnet.ofa:14
         self.stem = ConvBn(c_in=3, out=16, kernel=3, stride=2)
-        # spaces/fbnet.ofa:11
+        # spaces/fbnet.ofa:15
         self.s1 = torch.nn.ModuleList([FbnetLayer(c_in=16, out=16, k3_e3_mid=48, k3_e6_mid=96)])
-        # spaces/fbnet.ofa:12
+        # spaces/fbnet.ofa:16
         self.s2 = torch.nn.ModuleList(
             [
                 FbnetLayer(
@@ -238,7 +238,7 @@ class Supernet(torch.nn.Module):
                 *(FbnetLayer(c_in=24, out=24, k3_e3_mid=72, k3_e6_mid=144) for _ in range(3)),
             ]
         )
-        # spaces/fbnet.ofa:13
+        # spaces/fbnet.ofa:17
         self.s3 = torch.nn.ModuleList(
             [
                 FbnetLayer(
@@ -253,7 +253,7 @@ class Supernet(torch.nn.Module):
                 *(FbnetLayer(c_in=32, out=32, k3_e3_mid=96, k3_e6_mid=192) for _ in range(3)),
             ]
         )
-        # spaces/fbnet.ofa:14
+        # spaces/fbnet.ofa:18
         self.s4 = torch.nn.ModuleList(
             [
                 FbnetLayer(
@@ -268,7 +268,7 @@ class Supernet(torch.nn.Module):
                 *(FbnetLayer(c_in=64, out=64, k3_e3_mid=192, k3_e6_mid=384) for _ in range(3)),
             ]
         )
-        # spaces/fbnet.ofa:15
+        # spaces/fbnet.ofa:19
         self.s5 = torch.nn.ModuleList(
             [
                 FbnetLayer(
@@ -282,7 +282,7 @@ class Supernet(torch.nn.Module):
                 *(FbnetLayer(c_in=112, out=112, k3_e3_mid=336, k3_e6_mid=672) for _ in range(3)),
             ]
         )
-        # spaces/fbnet.ofa:16
+        # spaces/fbnet.ofa:20
         self.s6 = torch.nn.ModuleList(
             [
                 FbnetLayer(
@@ -297,7 +297,7 @@ class Supernet(torch.nn.Module):
                 *(FbnetLayer(c_in=184, out=184, k3_e3_mid=552, k3_e6_mid=1104) for _ in range(3)),
             ]
         )
-        # spaces/fbnet.ofa:17
+        # spaces/fbnet.ofa:21
         self.s7 = torch.nn.ModuleList(
             [
                 FbnetLayer(
@@ -310,7 +310,7 @@ class Supernet(torch.nn.Module):
                 ),
             ]
         )
-        # spaces/fbnet.ofa:18
+        # spaces/fbnet.ofa:22
         self.mix = ConvBn(c_in=352, out=1984, kernel=1, stride=1)
         self.pool = nn.GlobalAvgPool()
         self.head = nn.Linear(c_in=1984, c_out=1000, flatten=True)

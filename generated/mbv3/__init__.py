@@ -5,6 +5,8 @@ from . import cost
 from .supernet import Arch, Supernet
 
 SOURCE = "spaces/mbv3.ofa"
-SETTINGS = {"width": 1.0, "classes": 1000}
+SETTINGS = {"width": 1.0, "classes": 1000, "channels": 3}
+CHANNELS = 3
+"""Channels of the images."""
 
-__all__ = ["SETTINGS", "SOURCE", "Arch", "Supernet", "cost"]
+__all__ = ["CHANNELS", "SETTINGS", "SOURCE", "Arch", "Supernet", "cost"]

@@ -18,7 +18,11 @@ def bind(
     call: syntax.Call, parameters: Sequence[str], scope: Scope, defaults: Defaults
 ) -> dict[str, Written]:
     """Return the expression written for each parameter; what is written wrongly is left out."""
-    result = dict(defaults.get(call.callee.text, {}))
+    # A scope of its own for each call: a set in a default is a dimension of each call.
+    result = {
+        name: (expr, given.inner())
+        for name, (expr, given) in defaults.get(call.callee.text, {}).items()
+    }
     positional = 0
     for argument in call.arguments:
         if argument.name is not None:

@@ -162,6 +162,8 @@ class Elaborator:
     def _choice(self, choice: syntax.Choice, flow: Flow) -> None:
         scope, name = flow.scope, choice.name.text
         values = self.evaluator.choices(choice.values, scope, flow.place)
+        if flow.place.stage is not None and flow.place.block is None:
+            self._shared(choice, scope)
         if values is None:
             scope.bind(name, UNKNOWN)
             return
@@ -170,6 +172,23 @@ class Elaborator:
         var = self.evaluator.dims.make(name, values.values, flow.place, span, reach)
         scope.values[id(choice.values)] = var
         scope.bind(name, var, choice.values, scope)
+
+    def _shared(self, choice: syntax.Choice, scope: Scope) -> None:
+        """Check a choice that all blocks of a stage share."""
+        report = self.evaluator.report
+        if choice.name.text in ("blocks", "depth"):
+            rule, label = "a name is given once", f"a stage has `{choice.name.text}` already"
+            report.add("OFA024", rule, choice.name.span, label, "choose another name")
+        for name in (e for e in syntax.walk(choice.values) if isinstance(e, syntax.Name)):
+            binding = scope.find(name.text)
+            own = name.text in ("first", "index", "in")
+            if own or (
+                binding is not None and binding.meaning is UNKNOWN and binding.scope is scope
+            ):
+                rule = "a choice of a stage is the same for all its blocks"
+                label = f"`{name.text}` differs from block to block"
+                help = "write the set in the call, where each block has its own"
+                report.add("OFA048", rule, name.span, label, help)
 
     def _reach(self, choice: syntax.Choice, values: Choices, flow: Flow) -> int | None:
         if choice.allocate is None:
@@ -297,7 +316,9 @@ class Elaborator:
         self.used.add(depth.name)
         self.stages.append(Stage(name=name, depth=depth, blocks=depths[-1]))
         shared = flow.scope.inner()
-        setup = tuple(s for s in stage.body if isinstance(s, syntax.Choice))
+        choices = any(isinstance(s, syntax.Choice) for s in stage.body)
+        kinds = (syntax.Choice, syntax.Let) if choices else ()
+        setup = tuple(s for s in stage.body if isinstance(s, kinds))
         exists = replace(place, when=apply("and", place.when, apply(">", depth, 0)))
         self.body(setup, replace(flow, scope=shared, place=exists))
         own = tuple(s for s in stage.body if not isinstance(s, syntax.Choice))
@@ -437,7 +458,12 @@ class Elaborator:
         )
 
     def _oneof(self, node: syntax.OneOf, flow: Flow) -> OneOfNode:
-        name = node.label.text if node.label else "op"
+        name, path = node.label.text if node.label else "op", flow.path(node)
+        if not node.options:
+            rule = "a `oneof` has at least one option"
+            self.evaluator.report.add("OFA058", rule, node.span, "none here")
+            nothing = syntax.Name(span=node.span, text="nothing")
+            node = replace(node, options=(syntax.Option(span=node.span, name=nothing, body=()),))
         names: tuple[Value, ...] = tuple(option.name.text for option in node.options)
         choice = self.evaluator.dims.make(name, names, flow.place, node.span)
         self.used.add(choice.name)
@@ -457,7 +483,7 @@ class Elaborator:
             ways.append((chosen, seq.y))
         return OneOfNode(
             statement=node,
-            name=flow.path(node),
+            name=path,
             choice=choice,
             options=tuple(options),
             x=flow.x,

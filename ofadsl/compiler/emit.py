@@ -17,7 +17,7 @@ import jinja2
 
 from ofadsl.compiler.emit_cost import emit_cost
 from ofadsl.compiler.emit_supernet import supernet_text
-from ofadsl.compiler.emit_text import literal
+from ofadsl.compiler.emit_text import literal, shown_path
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import checked_space
 from ofadsl.compiler.tree import Checked
@@ -35,7 +35,7 @@ class Package:
 def compile_space(path: str | Path, settings: Mapping[str, str] | None = None) -> Package:
     """Return the generated files of a space; raise Diagnostics where it is not valid."""
     checked = checked_space(path, settings)
-    return emit(checked, source_name(path))
+    return emit(checked, shown_path(path))
 
 
 def emit(checked: Checked, source: str) -> Package:
@@ -97,12 +97,6 @@ def stale(package: Package, folder: str | Path) -> list[Path]:
         for name, text in package.files.items()
         if not (target / name).is_file() or (target / name).read_bytes() != text.encode()
     ]
-
-
-def source_name(path: str | Path) -> str:
-    """Return how generated files name a source: relative to here, with forward slashes."""
-    relative = os.path.relpath(path)
-    return Path(path).name if relative.startswith("..") else Path(relative).as_posix()
 
 
 def _package(checked: Checked, source: str) -> dict[str, object]:

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from ofadsl.compiler import syntax
 from ofadsl.compiler.emit_arch import ArchText, arch_text
 from ofadsl.compiler.emit_class import ClassText, Flow, Signature, Writer
-from ofadsl.compiler.emit_text import RESERVED_CHOICES, WIDTH, call, camel, identifier, literal
+from ofadsl.compiler.emit_text import (
+    RESERVED_CHOICES,
+    WIDTH,
+    call,
+    camel,
+    identifier,
+    literal,
+    shown_path,
+)
 from ofadsl.compiler.labels import labels
 from ofadsl.compiler.render import Entry, Render, Scopes, Vals, is_elastic, plain
 from ofadsl.compiler.tree import (
@@ -100,7 +108,7 @@ def block_class(
     return (
         ClassText(
             name=name,
-            source=f"{declaration.span.source.path}:{declaration.span.line}",
+            source=f"{shown_path(declaration.span.source.path)}:{declaration.span.line}",
             init_head=_init_head(render),
             forward_head=_forward_head(render),
             stored=tuple(
@@ -261,14 +269,14 @@ class _SupernetWriter(Writer):
 
     def _block_comment(self, node: BlockNode, flow: Flow) -> None:
         span = node.span
-        self.init.append(f"{' ' * flow.init_indent}# {span.source.path}:{span.line}")
+        self.init.append(f"{' ' * flow.init_indent}# {shown_path(span.source.path)}:{span.line}")
 
     def stage(self, node: StageNode, flow: Flow) -> Flow:
         """Write a stage: a list of blocks, of which the first few are called."""
         label = identifier(node.name)
         span = node.statement.span
         signature = self.classes[id(node.blocks[0].declaration)]
-        self.init.append(f"        # {span.source.path}:{span.line}")
+        self.init.append(f"        # {shown_path(span.source.path)}:{span.line}")
         made = [self._made(block, signature) for block in node.blocks]
         self.init += _module_list(label, made)
         flow = self._settled(flow)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import keyword
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 WIDTH = 100
 _MODULE = """add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
@@ -62,3 +64,11 @@ def literal(value: object) -> str:
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     assert isinstance(value, int | float), value
     return repr(value)
+
+
+def shown_path(path: str | Path) -> str:
+    """Return how generated files name a source: relative to here, with forward slashes."""
+    if str(path).startswith("prelude/"):
+        return str(path)
+    relative = os.path.relpath(path)
+    return Path(path).name if relative.startswith("..") else Path(relative).as_posix()

@@ -248,6 +248,9 @@ class Evaluator:
         """Return the depth of a stage, or a dimension of it or of one of its blocks."""
         path = member_path(expr, scope)
         if path is None:
+            base = base_name(expr)
+            if base is not None and scope.find(base.text) is None:
+                return UNKNOWN  # reported where names are resolved
             rule = "only a stage has members"
             self.report.add("OFA031", rule, expr.span, "such as `s1.depth` or `s1[0].kernel`")
             return UNKNOWN
@@ -300,6 +303,13 @@ def member_path(expr: syntax.Member | syntax.Index, scope: Scope) -> tuple[Stage
                 return None
             return StageRef(name=binding.meaning.name, block=block), ""
     return None
+
+
+def base_name(expr: syntax.Expression) -> syntax.Name | None:
+    """Return the name that a chain of members begins with."""
+    while isinstance(expr, syntax.Member | syntax.Index):
+        expr = expr.base
+    return expr if isinstance(expr, syntax.Name) else None
 
 
 def _bounded(number: int | float) -> Expr:

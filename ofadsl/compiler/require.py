@@ -42,11 +42,13 @@ def _blocks(elaborator: Elaborator, statement: syntax.Require, scope: Scope) -> 
     """Yield a scope for each combination of blocks that the condition speaks of."""
     dims = elaborator.evaluator.dims
     spoken: dict[str, int] = {}
-    for member in _members(statement.condition):
-        path = member_path(member, scope)
+    for part in syntax.walk(statement.condition):
+        path = member_path(part, scope) if isinstance(part, syntax.Member) else None
         if path is None or path[0].block is not None:
             continue
         stage, key = path[0].name, path[1]
+        if not any(dim.key == key for dim in dims.of_stage(stage)):
+            continue  # the beginning of a longer chain, or unknown
         if dims.in_stage(stage, None, key) is None:
             spoken[stage] = next(s.blocks for s in elaborator.stages if s.name == stage)
     for blocks in itertools.product(*(range(count) for count in spoken.values())):
@@ -54,22 +56,3 @@ def _blocks(elaborator: Elaborator, statement: syntax.Require, scope: Scope) -> 
         for stage, block in zip(spoken, blocks, strict=True):
             inner.bind(stage, StageRef(name=stage, block=block))
         yield inner
-
-
-def _members(expr: syntax.Expression) -> Iterator[syntax.Member | syntax.Index]:
-    match expr:
-        case syntax.Member() | syntax.Index():
-            yield expr
-        case syntax.Unary(operand=operand):
-            yield from _members(operand)
-        case syntax.Binary(left=left, right=right):
-            yield from _members(left)
-            yield from _members(right)
-        case syntax.IfElse(condition=condition, then=then, orelse=orelse):
-            for part in (condition, then, orelse):
-                yield from _members(part)
-        case syntax.Apply(arguments=parts) | syntax.SetLit(items=parts):
-            for part in parts:
-                yield from _members(part)
-        case _:
-            pass

@@ -6,6 +6,7 @@ Out of the parser, into the checker and the formatter. Spans take no part in equ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ofadsl.diagnostics import Span
@@ -120,6 +121,32 @@ class Index(Node):
 Expression = (
     Name | Number | Bool | SetLit | RangeLit | Unary | Binary | IfElse | Apply | Member | Index
 )
+
+
+def walk(expr: Expression) -> Iterator[Expression]:
+    """Yield an expression and all that it is made of, from left to right."""
+    yield expr
+    for part in _parts(expr):
+        yield from walk(part)
+
+
+def _parts(expr: Expression) -> tuple[Expression, ...]:
+    match expr:
+        case SetLit(items=parts) | Apply(arguments=parts):
+            return parts
+        case RangeLit(low=low, high=high, step=step):
+            return (low, high) if step is None else (low, high, step)
+        case Unary(operand=part) | Member(base=part):
+            return (part,)
+        case Binary(left=left, right=right):
+            return (left, right)
+        case IfElse(condition=condition, then=then, orelse=orelse):
+            return (then, condition, orelse)
+        case Index(base=base, index=index):
+            return (base, index)
+        case _:
+            return ()
+
 
 # Statements
 

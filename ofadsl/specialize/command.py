@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from ofadsl.choices import Arch
-from ofadsl.compiler.emit import compile_space, recorded, source_name, write
+from ofadsl.compiler.emit import compile_space, recorded, write
+from ofadsl.compiler.emit_text import shown_path
 from ofadsl.diagnostics import fault
 from ofadsl.specialize.archs import decode, read_json, space_of
 from ofadsl.specialize.pipeline import specialize
@@ -132,7 +133,7 @@ def load_package(path: Path, settings: Mapping[str, str]) -> Loaded:
     with tempfile.TemporaryDirectory(prefix="ofadsl-") as temporary:
         write(package, temporary)
         module = _import(Path(temporary) / package.name)
-    return Loaded(module=module, source=source_name(path))
+    return Loaded(module=module, source=shown_path(path))
 
 
 def _import(folder: Path) -> Any:

@@ -1,0 +1,56 @@
+"""What a set, a choice or a default stands for, and where it is shared."""
+
+from __future__ import annotations
+
+import pytest
+
+from ofadsl.compiler.pipeline import check_text
+from ofadsl.compiler.tree import Checked
+from ofadsl.diagnostics import Diagnostics
+
+
+def space(body: str) -> Checked:
+    head = "space a {\n  input image(channels: 3, size: 32)\n"
+    checked = check_text(f"{head}{body}\npool: global_avg_pool\nhead: linear(10)\n}}\n")
+    assert checked is not None
+    return checked
+
+
+def dims(body: str) -> list[str]:
+    return [d.var.name for d in space(body).space.dims if d.var.name != "resolution"]
+
+
+def codes(body: str) -> list[str]:
+    with pytest.raises(Diagnostics) as report:
+        space(body)
+    return [d.code for d in report.value]
+
+
+def test_a_set_in_a_default_is_a_dimension_of_each_call() -> None:
+    body = """default conv(kernel: {3, 5})
+    stage s1 depth 0..1 { a: conv(8) }
+    stage s2 depth 0..1 { a: conv(8) }"""
+    assert dims(body) == ["s1.depth", "s1.0.a.kernel", "s2.depth", "s2.0.a.kernel"]
+    assert space(body).space.size() == 9
+
+
+def test_a_choice_of_a_stage_can_use_a_let_of_the_stage() -> None:
+    body = "stage s depth 1..2 { let base = {8, 16}; choice c = base; conv(c) }"
+    assert dims(body) == ["s.depth", "s.c"]
+
+
+@pytest.mark.parametrize("own", ["{8, index + 1}", "{8, in}", "{8, 16 if first else 24}"])
+def test_a_choice_of_a_stage_cannot_differ_from_block_to_block(own: str) -> None:
+    assert codes(f"stage s depth 1..2 {{ choice c = {own}; conv(c) }}") == ["OFA048"]
+
+
+def test_an_unknown_name_with_a_member_is_one_mistake() -> None:
+    assert codes("x: conv({4, 8})\nrequire x.out == 4") == ["OFA020"]
+
+
+def test_a_oneof_without_options_is_refused() -> None:
+    assert codes("oneof { }") == ["OFA058"]
+
+
+def test_a_choice_of_a_stage_cannot_take_a_name_of_arch_json() -> None:
+    assert codes("stage s depth 1 { choice blocks = {8, 16}; conv(blocks) }") == ["OFA024"]
