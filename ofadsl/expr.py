@@ -20,6 +20,11 @@ LARGEST = 10**15
 """No number of a space is larger: it keeps every float exact and every hostile product short."""
 
 
+DEEPEST = 100
+"""Levels of operators in an expression of a space; generated code nests as deeply."""
+_HUGE = 1e40  # sizes are rough bounds: beyond this nothing is the size of a network
+
+
 class TooLargeError(ValueError):
     """A number beyond LARGEST, or not finite."""
 
@@ -71,9 +76,17 @@ _ATOM = 9
 class Expr:
     """A number, truth value or word that may depend on choices; immutable and hashable."""
 
-    __slots__ = ("_hash", "support")
+    __slots__ = ("_hash", "depth", "kind", "size", "support", "table")
 
     support: tuple[Var, ...]
+    depth: int
+    """Levels of operators, which whatever reads the expression may recurse."""
+    kind: type
+    """The type of its values; ``float`` also of numbers that may be whole."""
+    size: float
+    """No value is farther from 0, roughly."""
+    table: tuple[Value, ...] | None
+    """The value under each assignment of the support, where they are few."""
     _hash: int
 
     def __hash__(self) -> int:
@@ -121,6 +134,10 @@ class Const(Expr):
     def __init__(self, value: Value) -> None:
         self.value = value
         self.support = ()
+        self.depth = 0
+        self.kind = type(value)
+        self.size = _magnitude(value)
+        self.table = (value,)
         self._hash = hash((type(value), value))
 
     __hash__ = Expr.__hash__
@@ -143,6 +160,10 @@ class Var(Expr):
         self.values = tuple(values)
         self.allocate = allocate
         self.support = (self,)
+        self.depth = 0
+        self.kind = _common({type(value) for value in self.values})
+        self.size = max(map(_magnitude, (*self.values, allocate or 0)))
+        self.table = self.values if len(self.values) <= _SMALL else None
         self._hash = hash((name, self.values))
 
     __hash__ = Expr.__hash__
@@ -167,6 +188,10 @@ class Apply(Expr):
         else:
             merged = {var.name: var for support in supports for var in support}
             self.support = tuple(merged[name] for name in sorted(merged))
+        self.depth = 1 + max(arg.depth for arg in args)
+        self.kind = _kind(op, args)
+        self.size = _size(op, args)
+        self.table = None
         self._hash = hash((op, args))
 
     __hash__ = Expr.__hash__
@@ -187,14 +212,60 @@ class Unknown(Expr):
 
     def __init__(self) -> None:
         self.support = ()
+        self.depth = 0
+        self.kind = object
+        self.size = 0
+        self.table = None
         self._hash = 0
+
+
+_SMALL = 32  # so many assignments are tried when an expression is made, to see if it is constant
+_SMALL_LOGIC = 512  # the same for conditions, which are more often constant than numbers are
+_LOGIC = frozenset(("==", "!=", "<", "<=", ">", ">=", "and", "or", "not"))
+
+
+def _magnitude(value: Value) -> float:
+    return 0 if isinstance(value, str) else abs(value)
+
+
+def _common(kinds: set[type]) -> type:
+    """Return the one type, or ``float`` for numbers of both types."""
+    return kinds.pop() if len(kinds) == 1 else float
+
+
+def _kind(op: str, args: tuple[Expr, ...]) -> type:
+    if op in _LOGIC:
+        return bool
+    if op in ("round", "floor", "divisible"):
+        return int
+    if op == "/":
+        return float
+    return _common({arg.kind for arg in (args[1:] if op == "if" else args)})
+
+
+def _size(op: str, args: tuple[Expr, ...]) -> float:
+    """Return a bound of the values that only has to be finite for sizes of a network."""
+    if op in _LOGIC:
+        return 1
+    sizes = [arg.size for arg in args]
+    match op:
+        case "*":
+            return sizes[0] * sizes[1]
+        case "/" | "//":
+            divisor = args[1]
+            values = divisor.support[0].values if isinstance(divisor, Var) else divisor.table
+            known = [abs(v) for v in values or () if v and not isinstance(v, str)]
+            return sizes[0] / min(known, default=1) + 1
+        case "%":
+            return sizes[1]
+        case "min" | "max" | "if":
+            return max(sizes)
+        case _:
+            return sum(sizes) + 1
 
 
 TRUE, FALSE = Const(True), Const(False)
 UNKNOWN = Unknown()
-_SMALL = 32  # so many assignments are tried when an expression is made, to see if it is constant
-_SMALL_LOGIC = 512  # the same for conditions, which are more often constant than numbers are
-_LOGIC = frozenset(("==", "!=", "<", "<=", ">", ">=", "and", "or", "not"))
 
 
 def const(value: Expr | Value) -> Expr:
@@ -223,18 +294,41 @@ def apply(op: str, *operands: Expr | Value) -> Expr:
     if simple is not None:
         return simple
     expr = Apply(op, args)
-    if combinations(expr.support) <= (_SMALL_LOGIC if op in _LOGIC else _SMALL):
-        value = _only_value(expr)
-        if value is not None:
-            return Const(_checked(value))
+    number = combinations(expr.support)
+    if number <= (_SMALL_LOGIC if op in _LOGIC else _SMALL):
+        values = _values(expr)
+        first = values[0]
+        if all(type(v) is type(first) and v == first for v in values):
+            return Const(_checked(first))
+        if number <= _SMALL:
+            expr.table = values
     return expr
 
 
-def _only_value(expr: Expr) -> Value | None:
-    """Return the value that ``expr`` has under every assignment, or None when there are two."""
-    values = (evaluate(expr, env) for env in assignments(expr.support))
-    first = next(values)
-    return first if all(type(v) is type(first) and v == first for v in values) else None
+def _values(expr: Apply) -> tuple[Value, ...]:
+    """Return the values of ``expr`` under every assignment, from those of its operands."""
+    function = _FUNCTIONS[expr.op]
+    columns = [_spread(arg, expr.support) for arg in expr.args]
+    return tuple(function(*row) for row in zip(*columns, strict=True))
+
+
+def _spread(expr: Expr, support: tuple[Var, ...]) -> Iterable[Value]:
+    """Return the values of ``expr`` under every assignment of a wider support."""
+    if expr.table is None:
+        return [evaluate(expr, env) for env in assignments(support)]
+    if len(expr.support) == len(support):
+        return expr.table
+    if not expr.support:
+        return itertools.repeat(expr.table[0], combinations(support))
+    strides, stride = {}, 1
+    for var in reversed(expr.support):
+        strides[var.name] = stride
+        stride *= len(var.values)
+    places = [0]
+    for var in support:
+        stride = strides.get(var.name, 0)
+        places = [place + stride * i for place in places for i in range(len(var.values))]
+    return [expr.table[place] for place in places]
 
 
 def _checked(value: Value) -> Value:
@@ -281,15 +375,31 @@ def _logic_identity(op: str, args: tuple[Expr, ...]) -> Expr | None:
     return TRUE if op in ("==", "<=", ">=") and first == last else None
 
 
+_FLAT = 16
+
+
+def bounded(expr: Expr) -> Expr:
+    """Return ``expr``; raise TooLargeError where it nests too deeply or grows without bounds."""
+    if expr.depth > DEEPEST:
+        raise TooLargeError(f"a value made in more than {DEEPEST} steps")
+    values = expr.table or ()
+    if expr.size > _HUGE or any(_magnitude(value) > LARGEST for value in values):
+        raise TooLargeError(f"a number beyond {LARGEST:.0e}")
+    return expr
+
+
 def negate(condition: Expr) -> Expr:
     """Return ``not condition``."""
     return apply("not", condition)
 
 
 def conjunction(conditions: Iterable[Expr]) -> Expr:
-    """Return ``a and b and ...``; true of none."""
+    """Return ``a and b and ...``; true of none. Of many, the nesting stays shallow."""
+    parts = list(conditions)
+    while len(parts) > _FLAT:
+        parts = [conjunction(parts[i : i + _FLAT]) for i in range(0, len(parts), _FLAT)]
     result: Expr = TRUE
-    for condition in conditions:
+    for condition in parts:
         result = apply("and", result, condition)
     return result
 
@@ -319,9 +429,15 @@ def assignments(variables: Iterable[Var], *, allocated: bool = False) -> Iterato
 def evaluate(expr: Expr | Value, env: Mapping[str, Value]) -> Value:
     """Return the value of ``expr`` where each variable has the value that ``env`` gives it."""
     if isinstance(expr, Apply):
+        args = expr.args
         if expr.op == "if":
-            return evaluate(expr.args[1 if evaluate(expr.args[0], env) else 2], env)
-        return _FUNCTIONS[expr.op](*[evaluate(arg, env) for arg in expr.args])
+            return evaluate(args[1 if evaluate(args[0], env) else 2], env)
+        if len(args) == 2:  # no comprehension: an expression may be as deep as the stack allows
+            return _FUNCTIONS[expr.op](evaluate(args[0], env), evaluate(args[1], env))
+        values = []
+        for arg in args:
+            values.append(evaluate(arg, env))
+        return _FUNCTIONS[expr.op](*values)
     if isinstance(expr, Var):
         return env[expr.name]
     return expr.value if isinstance(expr, Const) else expr  # type: ignore[return-value]
@@ -373,11 +489,18 @@ def _bounds(expr: Expr) -> tuple[int | float, int | float]:
         return min(then[0], orelse[0]), max(then[1], orelse[1])
     if expr.op in _LOGIC:
         return 0, 1
+    parts = [_bounds(arg) for arg in expr.args]
     if expr.op == "%":
-        return 0, _bounds(expr.args[1])[1]
+        return min(0, parts[1][0]), max(0, parts[1][1])
+    if expr.op == "divisible" and parts[1][0] != parts[1][1]:
+        # rounding to another multiple is not monotone
+        least = parts[2] if parts[2:] else parts[1]
+        return min(least[0], parts[0][0]), max(least[1], parts[0][1] + parts[1][1])
+    if expr.op in ("/", "//") and parts[1][0] <= 0 <= parts[1][1]:
+        exact = [_number(evaluate(expr, e)) for e in assignments(expr.support, allocated=True)]
+        return min(exact), max(exact)
     corners = [
-        _number(_FUNCTIONS[expr.op](*corner))
-        for corner in itertools.product(*map(_bounds, expr.args))
+        _number(_FUNCTIONS[expr.op](*corner)) for corner in itertools.product(*parts)
     ]  # every other operator is monotone in each of its operands
     return min(corners), max(corners)
 
@@ -396,27 +519,31 @@ def _source(expr: Expr, name: Callable[[Var], str]) -> tuple[str, int]:
         text = repr(expr.value)
         return text, _PRECEDENCE["neg"] if text.startswith("-") else _ATOM
     assert isinstance(expr, Apply), expr
-    return _applied(expr, name), _PRECEDENCE.get(expr.op, _ATOM)
+    parts = []
+    for arg in expr.args:  # no comprehension: see `evaluate`
+        parts.append(_source(arg, name))
+    return _applied(expr, parts), _PRECEDENCE.get(expr.op, _ATOM)
 
 
-def _applied(expr: Apply, name: Callable[[Var], str]) -> str:
+def _applied(expr: Apply, parts: list[tuple[str, int]]) -> str:
     own = _PRECEDENCE.get(expr.op, _ATOM)
-
-    def part(arg: Expr, least: int) -> str:
-        text, precedence = _source(arg, name)
-        return text if precedence >= least else f"({text})"
-
-    first, *rest = expr.args
+    first, *rest = parts
     if expr.op == "if":
-        return f"{part(rest[0], 2)} if {part(first, 2)} else {part(rest[1], 1)}"
+        then, orelse = rest
+        return f"{_part(then, 2)} if {_part(first, 2)} else {_part(orelse, 1)}"
     if expr.op in FUNCTIONS:
-        return f"{expr.op}({', '.join(part(arg, 0) for arg in expr.args)})"
+        return f"{expr.op}({', '.join(text for text, _ in parts)})"
     if expr.op in ("not", "neg"):
-        return f"{'not ' if expr.op == 'not' else '-'}{part(first, own)}"
+        return f"{'not ' if expr.op == 'not' else '-'}{_part(first, own)}"
     op, last = expr.op, rest[0]
-    addend = static(last)
+    addend = static(expr.args[1])
     if op == "+" and isinstance(addend, int) and addend < 0:
-        op, last = "-", Const(-addend)
+        op, last = "-", (str(-addend), _ATOM)
     if own == 5:  # comparisons do not chain
-        return f"{part(first, 6)} {op} {part(last, 6)}"
-    return f"{part(first, own)} {op} {part(last, own + 1)}"
+        return f"{_part(first, 6)} {op} {_part(last, 6)}"
+    return f"{_part(first, own)} {op} {_part(last, own + 1)}"
+
+
+def _part(part: tuple[str, int], least: int) -> str:
+    text, precedence = part
+    return text if precedence >= least else f"({text})"
