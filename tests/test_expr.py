@@ -1,0 +1,275 @@
+"""Expressions over choices: their readings agree, and simplifying them changes no value."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ofadsl.expr import (
+    DEEPEST,
+    FALSE,
+    LARGEST,
+    TRUE,
+    UNKNOWN,
+    Const,
+    Expr,
+    TooLargeError,
+    Value,
+    Var,
+    apply,
+    assignments,
+    bounded,
+    combinations,
+    conjunction,
+    const,
+    divisible,
+    evaluate,
+    negate,
+    select,
+    source,
+    static,
+    tabulate,
+    upper,
+)
+
+SCOPE = {"floor": math.floor, "divisible": divisible}
+VARS = (
+    Var("kernel", (3, 5, 7)),
+    Var("expand", (3, 4, 6)),
+    Var("width", (16, 24), 32),
+    Var("depth", (0, 1, 2)),
+    Var("ratio", (0.5, 2)),
+    Var("wide", range(64, 136, 8)),
+    Var("far", (-3, 1000)),
+)
+WORD = Var("op", ("conv", "skip"))
+
+Plain = tuple[Expr, tuple[object, ...] | Value | Var]
+"""An expression, simplified as it was made, beside the same as it was meant."""
+
+
+def leaf(value: Value | Var) -> Plain:
+    return const(value), value
+
+
+def made(op: str, *parts: Plain) -> Plain:
+    return apply(op, *(part[0] for part in parts)), (op, *(part[1] for part in parts))
+
+
+def meant(plain: object, env: dict[str, Value]) -> Value:
+    """Return what an unsimplified expression comes to."""
+    if isinstance(plain, Var):
+        return env[plain.name]
+    if not isinstance(plain, tuple):
+        return plain  # type: ignore[return-value]
+    op, *parts = plain
+    values = [meant(part, env) for part in parts]
+    a, b, *_ = (*values, None)
+    match op:
+        case "and":
+            return a and b
+        case "or":
+            return a or b
+        case "not":
+            return not a
+        case "neg":
+            return -a  # type: ignore[operator]
+        case "if":
+            return values[1] if a else values[2]
+        case "min" | "max" | "round" | "divisible" | "floor":
+            functions = {"min": min, "max": max, "round": round, **SCOPE}
+            return functions[op](*values)  # type: ignore[operator]
+        case _:
+            return eval(f"a {op} b", {"a": a, "b": b})  # type: ignore[no-any-return]
+
+
+leaves = st.sampled_from(VARS).map(leaf) | st.integers(-4, 40).map(leaf)
+positive = st.sampled_from((*VARS[:3], 1, 2, 8)).map(leaf)
+
+
+def grow(numbers: st.SearchStrategy[Plain]) -> st.SearchStrategy[Plain]:
+    logic = st.builds(made, st.sampled_from(("==", "!=", "<", "<=", ">", ">=")), numbers, numbers)
+    logic |= st.builds(made, st.sampled_from(("and", "or")), logic, logic)
+    logic |= st.builds(made, st.just("not"), logic)
+    return (
+        st.builds(made, st.sampled_from(("+", "-", "*", "min", "max")), numbers, numbers)
+        | st.builds(made, st.sampled_from(("/", "//", "%")), numbers, positive)
+        | st.builds(made, st.sampled_from(("neg", "round", "floor")), numbers)
+        | st.builds(made, st.just("divisible"), positive, positive)
+        | st.builds(made, st.just("if"), logic, numbers, numbers)
+    )
+
+
+numbers = st.recursive(leaves, grow, max_leaves=10)
+archs = st.fixed_dictionaries({var.name: st.sampled_from(var.values) for var in VARS})
+
+
+@given(numbers, archs)
+def test_simplifying_keeps_the_value(plain: Plain, arch: dict[str, Value]) -> None:
+    assert evaluate(plain[0], arch) == pytest.approx(meant(plain[1], arch), rel=1e-12)
+
+
+@given(numbers, archs)
+def test_the_source_has_the_same_value(plain: Plain, arch: dict[str, Value]) -> None:
+    text = source(plain[0])
+    assert eval(text, {**SCOPE, **arch}) == evaluate(plain[0], arch)
+
+
+@given(numbers, archs, st.sampled_from((1, 8, 1 << 16)))
+def test_no_value_is_above_what_is_allocated(
+    plain: Plain, arch: dict[str, Value], limit: int
+) -> None:
+    value = evaluate(plain[0], arch)
+    assert isinstance(value, int | float)
+    assert value <= upper(plain[0], limit=limit) + 1e-9
+
+
+@given(numbers)
+def test_a_table_holds_the_value_of_every_assignment(plain: Plain) -> None:
+    expr = plain[0]
+    if combinations(expr.support) > 500:
+        return
+    values = [evaluate(expr, env) for env in assignments(expr.support)]
+    assert tabulate(expr, expr.support) == values
+    assert expr.table is None or list(expr.table) == values
+
+
+@given(numbers)
+def test_its_kind_is_the_type_of_its_values(plain: Plain) -> None:
+    expr = plain[0]
+    if combinations(expr.support) > 500:
+        return
+    kinds = {type(evaluate(expr, env)) for env in assignments(expr.support)}
+    assert kinds == {expr.kind} or (expr.kind is float and kinds <= {int, float})
+
+
+@given(numbers, archs)
+def test_its_size_bounds_its_values(plain: Plain, arch: dict[str, Value]) -> None:
+    value = evaluate(plain[0], arch)
+    assert isinstance(value, int | float)
+    assert abs(value) <= plain[0].size + 1e-9
+
+
+@given(numbers, numbers)
+def test_equal_expressions_have_equal_hashes(a: Plain, b: Plain) -> None:
+    if a[0] == b[0]:
+        assert hash(a[0]) == hash(b[0])
+    assert a[0] == a[0]
+
+
+kernel, expand, width, depth, ratio, wide, far = VARS
+
+
+@pytest.mark.parametrize(
+    ("expr", "text"),
+    [
+        (kernel + 0, "kernel"),
+        (kernel * 1, "kernel"),
+        (kernel * 0, "0"),
+        (kernel - 1 + 1, "kernel"),
+        ((kernel + 2) - 1, "kernel + 1"),
+        (2 - kernel, "2 - kernel"),
+        (kernel - (expand - kernel), "kernel - (expand - kernel)"),
+        ((kernel + expand) * 2, "(kernel + expand) * 2"),
+        (kernel // 2 * 2 - kernel, "-1"),
+        (kernel % 2, "1"),
+        (apply("neg", kernel + 1), "-(kernel + 1)"),
+        (apply("<=", 3, kernel), "True"),
+        (apply("not", apply("==", kernel, 3)), "not kernel == 3"),
+        (apply("and", apply("==", kernel, 3), TRUE), "kernel == 3"),
+        (select(apply("==", kernel, 3), expand, expand), "expand"),
+        (select(apply("==", kernel, 3), const(1), expand), "1 if kernel == 3 else expand"),
+        (apply("divisible", width * 3, 8), "divisible(width * 3, 8)"),
+        (apply("==", WORD, "skip"), "op == 'skip'"),
+    ],
+)
+def test_the_text_is_simple(expr: Expr, text: str) -> None:
+    assert source(expr) == text
+
+
+def test_what_is_beyond_the_choices_is_allocated() -> None:
+    assert upper(width) == 32
+    assert upper(width * 3) == 96
+    assert upper(apply("divisible", width + 5, 8)) == 40
+
+
+def test_rounding_to_another_multiple_is_bounded() -> None:
+    steps = Var("steps", (8, 10))
+    assert evaluate(apply("divisible", 10, steps), {"steps": 8}) == 16
+    sizes = Var("sizes", range(70, 110))
+    rounded = apply("divisible", sizes, steps)
+    assert upper(rounded) <= upper(rounded, limit=1) <= 109 + 10
+
+
+def test_a_mistake_makes_all_unknown() -> None:
+    assert apply("+", UNKNOWN, 1) is UNKNOWN
+    assert apply("*", kernel, UNKNOWN) is UNKNOWN
+    assert select(UNKNOWN, kernel, expand) is UNKNOWN
+    assert static(UNKNOWN) is None
+
+
+def test_a_word_is_no_number() -> None:
+    assert apply("==", WORD, "other") == FALSE
+    assert WORD.kind is str
+
+
+def test_true_is_not_one() -> None:
+    assert Const(True) != Const(1)
+    assert apply("if", apply("==", kernel, 3), Const(True), Const(True)) == TRUE
+
+
+def test_a_constant_beyond_bounds_is_refused() -> None:
+    with pytest.raises(TooLargeError):
+        apply("*", LARGEST, 2)
+    with pytest.raises(TooLargeError):
+        apply("*", 1e308, 1e308)
+    with pytest.raises(ZeroDivisionError):
+        apply("//", 1, 0)
+
+
+def test_a_product_that_grows_without_end_is_refused() -> None:
+    value: Expr = Var("a", range(2, 100))
+    for _ in range(4):
+        value = bounded(value * value)
+    with pytest.raises(TooLargeError):
+        bounded(value * value)
+
+
+def test_a_chain_without_end_is_refused() -> None:
+    value: Expr = kernel
+    for _ in range(DEEPEST):
+        value = bounded(apply("-", expand, value))
+    with pytest.raises(TooLargeError, match="steps"):
+        bounded(apply("-", expand, value))
+
+
+def test_the_deepest_expression_can_be_read() -> None:
+    value: Expr = kernel
+    while value.depth < DEEPEST:
+        value = bounded(apply("-", expand, value))
+    env: dict[str, Value] = {"kernel": 3, "expand": 4}
+    assert evaluate(value, env) == 3
+    assert eval(source(value), dict(env)) == 3
+    assert tabulate(value, (kernel, expand))[1] == 3
+    assert upper(value) == 7
+
+
+@given(st.lists(st.sampled_from(VARS[:4]), max_size=80))
+def test_a_conjunction_of_many_stays_shallow(variables: list[Var]) -> None:
+    parts = [apply(">", var, i % 7) for i, var in enumerate(variables)]
+    whole = conjunction(parts)
+    assert whole.depth <= 40
+    for env in assignments(VARS[:4]):
+        assert evaluate(whole, env) == all(evaluate(part, env) for part in parts)
+        assert evaluate(negate(whole), env) != evaluate(whole, env)
+
+
+def test_divisible_never_loses_a_tenth() -> None:
+    for value in range(1, 2000):
+        found = divisible(value)
+        assert found % 8 == 0
+        assert found >= 8
+        assert found >= 0.9 * value
