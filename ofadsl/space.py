@@ -25,10 +25,17 @@ from ofadsl.expr import (
     combinations,
     evaluate,
     negate,
+    tabulate,
 )
 
 LARGEST_TABLE = 1 << 18
 """Requirements that couple more combinations than this cannot be counted exactly."""
+
+
+LARGEST_WORK = 1 << 20
+"""Nor can a space be counted whose tables have more entries than this together."""
+
+_FEW = 64  # fewer values than this are not worth compiling an expression for
 
 
 class CoupledError(ValueError):
@@ -173,23 +180,25 @@ def effective(condition: Expr, dims: Mapping[str, Dim], when: Expr = TRUE) -> Ex
     return condition if live == TRUE else apply("or", negate(live), condition)
 
 
-def _factors(space: Space) -> Iterator[tuple[tuple[Var, ...], Table]]:
+def _conditions(space: Space) -> Iterator[Expr]:
     for dim in space.dims:
         if dim.live != TRUE:
             first = apply("==", dim.var, dim.var.values[0])
-            yield _table(apply("or", dim.live, first))
+            yield apply("or", dim.live, first)
     for requirement in space.requirements:
         if requirement.condition != TRUE:
-            yield _table(requirement.condition)
+            yield requirement.condition
 
 
-def _table(condition: Expr) -> tuple[tuple[Var, ...], Table]:
+def _table(condition: Expr) -> Table:
+    """Return 1 for the choices of the support that meet a condition."""
     variables = condition.support
-    if combinations(variables) > LARGEST_TABLE:
-        raise CoupledError(variables)
+    if combinations(variables) <= _FEW:
+        holds = [evaluate(condition, env) for env in assignments(variables)]
+    else:
+        holds = tabulate(condition, variables)
     indices = itertools.product(*(range(len(var.values)) for var in variables))
-    pairs = zip(indices, assignments(variables), strict=True)
-    return variables, {index: 1 for index, env in pairs if evaluate(condition, env)}
+    return {index: 1 for index, met in zip(indices, holds, strict=True) if met}
 
 
 def _eliminate(space: Space) -> tuple[int, tuple[Draw, ...]]:
@@ -213,17 +222,18 @@ def _eliminate(space: Space) -> tuple[int, tuple[Draw, ...]]:
             neighbours[name].discard(name)
 
     fresh = itertools.count()
-    total = 1
-    for variables, table in _factors(space):
-        if variables:
-            add(tuple(var.name for var in variables), table)
+    total, work = 1, 0
+    for condition in _conditions(space):
+        work = _afford(condition.support, work)
+        table = _table(condition)
+        if condition.support:
+            add(tuple(var.name for var in condition.support), table)
         else:
             total *= table.get((), 0)
     draws = []
     for name in _least_connected(neighbours, position):
         scope = tuple(sorted(neighbours[name], key=position.__getitem__))
-        if combinations([domains[n] for n in (*scope, name)]) > LARGEST_TABLE:
-            raise CoupledError(tuple(domains[n] for n in (*scope, name)))
+        work = _afford(tuple(domains[n] for n in (*scope, name)), work)
         weights = _join(name, scope, [factors.pop(key) for key in sorted(of[name])], domains)
         parents = tuple(position[n] for n in scope)
         draws.append(Draw(dim=position[name], parents=parents, weights=weights))
@@ -237,6 +247,14 @@ def _eliminate(space: Space) -> tuple[int, tuple[Draw, ...]]:
         else:
             total *= message.get((), 0)
     return total, tuple(reversed(draws))
+
+
+def _afford(variables: tuple[Var, ...], work: int) -> int:
+    """Return the work done with a table over the variables; raise CoupledError beyond bounds."""
+    number = combinations(variables)
+    if number > LARGEST_TABLE or work + number > LARGEST_WORK:
+        raise CoupledError(variables)
+    return work + number
 
 
 def _least_connected(
