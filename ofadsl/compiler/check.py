@@ -9,12 +9,16 @@ from ofadsl.compiler import syntax
 from ofadsl.compiler.elaborate import Block, Elaborator, Flow, SpaceTooLargeError
 from ofadsl.compiler.evaluate import Evaluator
 from ofadsl.compiler.library import Program
+from ofadsl.compiler.names import WORDS
+from ofadsl.compiler.prove import Prover
 from ofadsl.compiler.report import Report
 from ofadsl.compiler.require import requirements
-from ofadsl.compiler.resolve import resolve
+from ofadsl.compiler.resolve import options, resolve
 from ofadsl.compiler.scope import Choices, Place, Scope
 from ofadsl.compiler.settings import bind_parameters
+from ofadsl.compiler.tally import tallies, tally
 from ofadsl.compiler.tree import Checked
+from ofadsl.diagnostics import Span
 from ofadsl.expr import UNKNOWN, Expr, Var, static
 from ofadsl.graph import Shape
 from ofadsl.space import CoupledError, Requirement, Space
@@ -29,6 +33,8 @@ class Task:
     program: Program
     space: syntax.SpaceDecl
     settings: Mapping[str, str]
+    blocks: Mapping[str, syntax.BlockDecl]
+    counts: Mapping[str, int]
 
 
 def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
@@ -36,36 +42,51 @@ def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
 
     Raises Diagnostics with every mistake found.
     """
-    names = Report()
+    names = program.report
     resolve(program, names)
     spaces = program.spaces()
     for extra in spaces[1:]:
         label, help = "this is another one", "move it to a file of its own"
         names.add("OFA028", "a file holds one space", extra.name.span, label, help)
-    if not spaces:
+    if not spaces or names.has("OFA026"):  # a block inside itself has no end
         names.finish()
         return None
-    task = Task(program=program, space=spaces[0], settings=settings)
-    values = Report()
-    checked = None
-    if not names.has("OFA026"):  # a block inside itself has no end
-        checked = _attempt(task, values, ())
-        if checked is not None and checked.space.requirements:
-            # What is required may stand after what needs it, so the second reading knows it all.
-            given = tuple(r.condition for r in checked.space.requirements)
-            values = Report()
-            checked = _attempt(task, values, given)
-    values.found.update(names.found)
+    blocks = {block.name.text: block for block, _ in reversed(list(program.blocks()))}
+    counts = tallies(blocks)
+    task = Task(program=program, space=spaces[0], settings=settings, blocks=blocks, counts=counts)
+    values, checked = _attempt(task, ())
+    if not values.empty and checked is not None and checked.space.requirements:
+        # What is required may stand after what needs it, so the second reading knows it all.
+        given = tuple(r.condition for r in checked.space.requirements)
+        values, checked = _attempt(task, given)
+    values.merge(names)
     values.finish()
     assert checked is not None
     return checked
 
 
-def _attempt(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | None:
-    evaluator = Evaluator(report=report, given=given)
-    files = {id(file): Scope() for file in task.program.files}
-    elaborator = Elaborator(evaluator=evaluator, blocks={}, main=task.program.path)
-    for file in task.program.files:
+def _attempt(task: Task, given: tuple[Expr, ...]) -> tuple[Report, Checked | None]:
+    """Read the space once; ``given`` is what it requires, where that is known already."""
+    report = Report(shipped=frozenset(id(file.span.source) for file in task.program.shipped))
+    try:
+        return report, _read(task, report, given)
+    except SpaceTooLargeError as error:
+        report.steps.clear()
+        report.add("OFA054", str(error), error.span, error.label)
+    except RecursionError:
+        report.steps.clear()
+        rule = "blocks and functions nest too deeply"
+        report.add("OFA054", rule, task.space.name.span, "deeper than can be read")
+    return report, None
+
+
+def _read(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | None:
+    words = WORDS.union(options(task.program))
+    evaluator = Evaluator(report=report, prover=Prover(given=given), words=words)
+    everything = (*task.program.files, *task.program.shipped)
+    files = {id(file): Scope() for file in everything}
+    elaborator = Elaborator(evaluator=evaluator, blocks={}, counts=task.counts)
+    for file in everything:
         lets = tuple(item for item in file.items if isinstance(item, syntax.Let))
         elaborator.body(lets, _flow(UNKNOWN_INPUT, files[id(file)]))
     elaborator.blocks = {
@@ -76,11 +97,8 @@ def _attempt(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | N
     params = bind_parameters(task.space, task.settings, scope, evaluator)
     x = _images(task.space, scope, evaluator)
     flow = _flow(x, scope, elaborator.labels(task.space.body))
-    try:
-        body = elaborator.body(task.space.body, flow)
-    except SpaceTooLargeError:
-        report.add("OFA054", "a space has at most 32768 ops", task.space.name.span, "more here")
-        return None
+    elaborator.room(task.space.name.span, tally(task.space.body, task.counts))
+    body = elaborator.body(task.space.body, flow)
     if not body.nodes:
         report.add("OFA058", "a space needs an operation", task.space.name.span, "none here")
     found = requirements(elaborator)
@@ -91,9 +109,9 @@ def _attempt(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | N
         stages=tuple(elaborator.stages),
         requirements=tuple(requirement for requirement, _ in found),
     )
-    if not report.found:
+    if report.empty:
         _unused(elaborator, space)
-        _count(space, tuple(statement for _, statement in found), report)
+        _count(space, tuple(statement for _, statement in found), report, task.space.name.span)
     resolution = x.spatial[0]
     if not isinstance(resolution, Var):
         return None  # reported with the input
@@ -138,7 +156,7 @@ def _image(
     scope: Scope,
     evaluator: Evaluator,
 ) -> Shape:
-    reader = Elaborator(evaluator=evaluator, blocks={}, main="")
+    reader = Elaborator(evaluator=evaluator, blocks={})
     inner = scope.inner()
     reader.body(before, _flow(UNKNOWN_INPUT, inner))
     count = evaluator.value(channels, inner, NOWHERE)
@@ -166,29 +184,34 @@ def _unused(elaborator: Elaborator, space: Space) -> None:
     evaluator = elaborator.evaluator
     for dim in space.dims:
         if dim.var.name not in used and len(dim.var.values) > 1:
-            span, _ = elaborator.locate(evaluator.dims.spans[dim.var.name])
+            span = evaluator.dims.spans[dim.var.name]
             label = f"nothing depends on `{dim.var.name}`"
             help = "use it, or give it one value"
             rule = "a dimension changes the network"
             evaluator.report.add("OFA055", rule, span, label, help)
 
 
-def _count(space: Space, statements: tuple[syntax.Require, ...], report: Report) -> None:
+def _count(
+    space: Space, statements: tuple[syntax.Require, ...], report: Report, name: Span
+) -> None:
     """Report requirements that leave no subnet, or too many combinations to count."""
     try:
-        if not space.requirements or space.size():
+        if space.size():
             return
-        for last in range(1, len(statements) + 1):
-            part = tuple(space.requirements[:last])
-            if not _with(space, part).size():
-                rule = "the requirements leave no subnet"
-                label = "after this one nothing is left"
-                report.add("OFA052", rule, statements[last - 1].condition.span, label)
-                return
+        low, high = 0, len(statements)  # so many leave something, so many leave nothing
+        while high - low > 1:
+            middle = (low + high) // 2
+            if _with(space, space.requirements[:middle]).size():
+                low = middle
+            else:
+                high = middle
+        rule, label = "the requirements leave no subnet", "after this one nothing is left"
+        report.add("OFA052", rule, statements[low].condition.span, label)
     except CoupledError as error:
-        rule = "the requirements tie too many dimensions together to count the subnets"
+        rule = "too many dimensions are tied together to count the subnets"
         names = ", ".join(f"`{var.name}`" for var in error.variables[:6])
-        report.add("OFA053", rule, statements[0].condition.span, f"{names} and others, together")
+        span = statements[0].condition.span if statements else name
+        report.add("OFA053", rule, span, f"{names} and others, together")
 
 
 def _with(space: Space, part: tuple[Requirement, ...]) -> Space:

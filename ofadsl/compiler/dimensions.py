@@ -17,6 +17,9 @@ class Dimensions:
 
     by_name: dict[str, Dim] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    poisoned: set[tuple[str | None, str]] = field(default_factory=set)
+    blocks: dict[str, int] = field(default_factory=dict)
 
     def make(
         self,
@@ -37,10 +40,11 @@ class Dimensions:
         if place.block is not None:
             prefix += f"{place.block}."
         base = key = f"{place.path}{name}"
-        number = 2
+        number = self.numbers.get(prefix + base, 2)
         while prefix + key in self.by_name:
             key = f"{base}_{number}"
             number += 1
+        self.numbers[prefix + base] = number
         var = Var(prefix + key, values, allocate)
         self.spans[prefix + key] = span
         self.by_name[prefix + key] = Dim(
@@ -56,3 +60,11 @@ class Dimensions:
         """Return the dimension of a stage or of one of its blocks."""
         middle = "" if block is None else f"{block}."
         return self.by_name.get(f"{stage}.{middle}{key}")
+
+    def poison(self, place: Place, name: str) -> None:
+        """Note that a mistake was reported where this dimension would be made."""
+        self.poisoned.add((place.stage, f"{place.path}{name}"))
+
+    def is_poisoned(self, stage: str, key: str) -> bool:
+        """Return whether a dimension of a stage may be missing because of a mistake."""
+        return not self.poisoned.isdisjoint(((stage, key), (stage, "depth")))

@@ -14,8 +14,9 @@ from ofadsl.compiler.blame import found, origin
 from ofadsl.compiler.calls import Defaults, bind, op_value
 from ofadsl.compiler.evaluate import Evaluator
 from ofadsl.compiler.labels import labels
-from ofadsl.compiler.prove import UnprovableError, counterexample
+from ofadsl.compiler.prove import UnprovableError
 from ofadsl.compiler.scope import Choices, Function, Place, Scope, StageRef, Written
+from ofadsl.compiler.tally import tally
 from ofadsl.compiler.tree import (
     BlockNode,
     BranchNode,
@@ -33,6 +34,7 @@ from ofadsl.expr import (
     UNKNOWN,
     Const,
     Expr,
+    TooLargeError,
     Value,
     Var,
     apply,
@@ -46,11 +48,19 @@ from ofadsl.ops.join import Add, Concat, same
 from ofadsl.space import Stage
 
 MOST_OPS = 1 << 15
+DEEPEST = 24
+"""Blocks call blocks no deeper than this."""
+Part = syntax.Stage | syntax.If | syntax.Residual | syntax.Branches | syntax.OneOf | syntax.Call
 UNKNOWN_SHAPE = Shape(channels=UNKNOWN, spatial=(UNKNOWN, UNKNOWN))
 
 
 class SpaceTooLargeError(Exception):
-    """More ops than any network that could be trained; the report says so."""
+    """More ops than any network that could be trained; the message is the rule broken."""
+
+    def __init__(self, rule: str, span: Span, label: str) -> None:
+        super().__init__(rule)
+        self.span = span
+        self.label = label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +89,13 @@ class Block:
 
 @dataclass(slots=True)
 class Elaborator:
-    """Elaborates one space; ``main`` is the path of the file that the user gave."""
+    """Elaborates one space; ``counts`` says how many ops each block is made of, at least."""
 
     evaluator: Evaluator
     blocks: Mapping[str, Block]
-    main: str
+    counts: Mapping[str, int] = field(default_factory=dict)
     stages: list[Stage] = field(default_factory=list)
     requirements: list[tuple[syntax.Require, Scope, Place]] = field(default_factory=list)
-    calls: list[syntax.Call | syntax.Stage] = field(default_factory=list)
     label_cache: dict[int, Mapping[int, str]] = field(default_factory=dict)
     own_blocks: dict[int, syntax.BlockDecl] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -123,18 +132,17 @@ class Elaborator:
             self.label_cache[id(statements)] = labels(statements)
         return self.label_cache[id(statements)]
 
-    def _node(
-        self,
-        statement: syntax.Stage
-        | syntax.If
-        | syntax.Residual
-        | syntax.Branches
-        | syntax.OneOf
-        | syntax.Call,
-        flow: Flow,
-    ) -> TreeNode:
+    def _node(self, statement: Part, flow: Flow) -> TreeNode:
         if flow.place.stage is None and not flow.prefix:
             flow.scope.bind("in", flow.x.channels)
+        try:
+            return self._elaborated(statement, flow)
+        except TooLargeError:
+            rule, label = "a size is too large", "the sizes grow beyond any network here"
+            self.evaluator.report.add("OFA045", rule, statement.span, label)
+            return _unknown_node(statement, flow)
+
+    def _elaborated(self, statement: Part, flow: Flow) -> TreeNode:
         match statement:
             case syntax.Call():
                 return self._call(statement, flow)
@@ -166,6 +174,7 @@ class Elaborator:
             self._shared(choice, scope)
         if values is None:
             scope.bind(name, UNKNOWN)
+            self.evaluator.dims.poison(flow.place, name)
             return
         reach = self._reach(choice, values, flow)
         span = choice.name.span
@@ -213,29 +222,25 @@ class Elaborator:
         if name in self.blocks:
             return self._block(call, flow)
         if name not in OPS:  # reported where names are resolved
-            unknown = OPS["identity"].build(flow.x, {})
             for argument in call.arguments:
                 self.evaluator.meaning(argument.value, flow.scope, flow.place, name)
-            return OpNode(
-                statement=call,
-                written={},
-                name=flow.path(call),
-                op=unknown,
-                x=flow.x,
-                y=UNKNOWN_SHAPE,
-            )
+                if argument.name is not None:
+                    self.evaluator.dims.poison(self._inside(call, flow), argument.name.text)
+            return _unknown_node(call, flow)
         return self._op(call, OPS[name], flow)
 
     def _op(self, call: syntax.Call, declared: type[Op], flow: Flow) -> OpNode:
+        self.room(call.span, 1)
         self.ops += 1
-        if self.ops > MOST_OPS:
-            raise SpaceTooLargeError
         written = bind(call, [arg.name for arg in declared.arguments], flow.scope, flow.defaults)
         place = self._inside(call, flow)
         values: dict[str, Expr] = {}
         broken: set[str | None] = set()
         for arg in declared.arguments:
-            value = op_value(arg, written.get(arg.name), self.evaluator, place)
+            given = written.get(arg.name)
+            if given is None and arg.default is None:
+                self._missing(call, arg.name)
+            value = op_value(arg, given, self.evaluator, place)
             if value is UNKNOWN and arg.kind != "size":
                 broken.add(arg.name)
                 value = Const(_any_value(arg.kind, arg.words))
@@ -250,12 +255,25 @@ class Elaborator:
         elif not broken:
             y = op.infer(flow.x)
         else:
-            sizes = {arg.name: UNKNOWN for arg in declared.arguments if arg.name in broken}
-            op = declared.build(flow.x, {**values, **_sizes_only(declared, sizes)})
+            for arg in declared.arguments:
+                if arg.name in broken:
+                    other = Const(_any_value(arg.kind, arg.words))
+                    values[arg.name] = UNKNOWN if arg.kind == "size" else other
+            op = declared.build(flow.x, values)
             y = op.infer(flow.x)
             y = Shape(channels=y.channels, spatial=tuple(UNKNOWN for _ in y.spatial))
         self._use(op, y)
         return OpNode(statement=call, name=flow.path(call), op=op, x=flow.x, y=y, written=written)
+
+    def _missing(self, call: syntax.Call, name: str) -> None:
+        label = f"`{call.callee.text}` needs `{name}`"
+        self.evaluator.report.add("OFA023", "an argument is missing", call.callee.span, label)
+
+    def room(self, span: Span, more: int) -> None:
+        """Refuse more ops than any network has."""
+        if self.ops + more > MOST_OPS:
+            rule = f"a space has at most {MOST_OPS} ops and blocks"
+            raise SpaceTooLargeError(rule, span, f"this makes them {self.ops + more}")
 
     def _use(self, op: Op, *shapes: Shape) -> None:
         """Note the dimensions that an op depends on."""
@@ -278,7 +296,12 @@ class Elaborator:
         self, call: syntax.Call, block: Block, name: str, flow: Flow, place: Place
     ) -> BlockNode:
         """Elaborate the body of a block with the arguments of a call."""
-        declaration = block.declaration
+        declaration, report = block.declaration, self.evaluator.report
+        self.room(call.span, 1 + self.counts.get(call.callee.text, 0))
+        self.ops += 1
+        if len(report.steps) >= DEEPEST:
+            rule = f"blocks call each other at most {DEEPEST} levels deep"
+            raise SpaceTooLargeError(rule, report.steps[0].call.span, "deeper from here on")
         parameters = [p.name.text for p in declaration.parameters]
         written = bind(call, parameters, flow.scope, flow.defaults)
         scope = block.scope.inner()
@@ -292,6 +315,7 @@ class Elaborator:
                 value = self.evaluator.value(*given, place, parameter.name.text)
                 scope.bind(parameter.name.text, value, *given)
             else:
+                self._missing(call, parameter.name.text)
                 scope.bind(parameter.name.text, UNKNOWN)
         inner = Flow(
             x=flow.x,
@@ -301,9 +325,9 @@ class Elaborator:
             names=self.labels(declaration.body),
             prefix=f"{name}.",
         )
-        self.calls.append(call)
+        report.enter(call, declaration)
         body = self.body(declaration.body, inner)
-        self.calls.pop()
+        report.leave()
         return BlockNode(
             name=name, span=call.span, declaration=declaration, body=body, written=written
         )
@@ -315,13 +339,15 @@ class Elaborator:
         depth = self.evaluator.dims.make("depth", depths, place, stage.depth.span)
         self.used.add(depth.name)
         self.stages.append(Stage(name=name, depth=depth, blocks=depths[-1]))
+        self.evaluator.dims.blocks[name] = depths[-1]
         shared = flow.scope.inner()
-        choices = any(isinstance(s, syntax.Choice) for s in stage.body)
-        kinds = (syntax.Choice, syntax.Let) if choices else ()
-        setup = tuple(s for s in stage.body if isinstance(s, kinds))
         exists = replace(place, when=apply("and", place.when, apply(">", depth, 0)))
-        self.body(setup, replace(flow, scope=shared, place=exists))
+        self.body(_shared_part(stage.body), replace(flow, scope=shared, place=exists))
         own = tuple(s for s in stage.body if not isinstance(s, syntax.Choice))
+        if not tally(own, self.counts):
+            rule, label = "a stage needs an operation", "none here"
+            self.evaluator.report.add("OFA058", rule, stage.name.span, label)
+        self.room(stage.name.span, depths[-1] * tally(own, self.counts))
         blocks, x = [], flow.x
         for index in range(depths[-1]):
             when = apply("and", flow.place.when, apply(">", depth, index))
@@ -345,22 +371,19 @@ class Elaborator:
         self, stage: syntax.Stage, body: tuple[syntax.Statement, ...], flow: Flow
     ) -> BlockNode:
         """Elaborate one copy of a stage's body: the block it calls, or a block of its own."""
-        calls = [s for s in body if not isinstance(s, syntax.Let | syntax.Require | syntax.Default)]
+        calls = [s for s in body if not isinstance(s, syntax.Let | syntax.Require)]
         only = calls[0] if len(calls) == 1 else None
         path = flow.prefix.removesuffix(".")
         if isinstance(only, syntax.Call) and only.callee.text in self.blocks:
             before = self.body(body[: body.index(only)], flow)
             assert not before.nodes
-            defaults = flow.defaults
             block = self.blocks[only.callee.text]
-            node = self._open(only, block, path, replace(flow, defaults=defaults), flow.place)
+            node = self._open(only, block, path, flow, flow.place)
             self.body(body[body.index(only) + 1 :], replace(flow, x=node.body.y))
             return node
         declaration = self._own_block(stage, body)
         inner = replace(flow, names=self.labels(declaration.body))
-        self.calls.append(stage)
         seq = self.body(declaration.body, inner)
-        self.calls.pop()
         return BlockNode(name=path, span=stage.span, declaration=declaration, body=seq, written={})
 
     def _own_block(
@@ -376,6 +399,7 @@ class Elaborator:
     def _depths(self, stage: syntax.Stage, flow: Flow) -> tuple[int, ...]:
         found = self.evaluator.choices(stage.depth, flow.scope, flow.place)
         if found is None:
+            self.evaluator.dims.poison(Place(stage=stage.name.text), "depth")
             return (1,)
         depths = [v for v in found.values if isinstance(v, int) and 0 <= v <= 256]
         if len(depths) == len(found.values) and depths[-1] > 0:
@@ -386,6 +410,7 @@ class Elaborator:
             stage.depth.span,
             ", ".join(map(str, found.values[:8])),
         )
+        self.evaluator.dims.poison(Place(stage=stage.name.text), "depth")
         return (1,)
 
     def _merge_depths(self, stage: syntax.Stage, depth: Var, outputs: list[Shape]) -> Shape:
@@ -498,31 +523,56 @@ class Elaborator:
         written: Mapping[str, Written],
     ) -> bool:
         """Prove what an op demands, or report why it cannot be."""
-        report = self.evaluator.report
+        report, span = self.evaluator.report, statement.span
+        argument = demand.argument if demand.argument in written else None
+        if argument is not None:
+            span = written[argument][0].span
+        if demand.condition is UNKNOWN:
+            return True
         try:
-            choices = counterexample(demand.condition, place.when, self.evaluator.given)
+            choices = self.evaluator.prover.counterexample(demand.condition, place.when)
         except UnprovableError as error:
-            span, notes = self.locate(statement.span)
             rule = "too many dimensions decide together whether this is valid"
-            report.add("OFA056", rule, span, f"{demand.message}: depends on {error}", notes=notes)
+            label = f"{demand.message}, which depends on {error}"
+            report.add("OFA056", rule, span, label, "let them depend on fewer choices")
             return False
         if choices is None:
+            report.prove(demand.code, span)
             return True
-        span = statement.span
-        if demand.argument is not None and demand.argument in written:
-            span = origin(written[demand.argument], choices)
-        span, notes = self.locate(span)
-        report.add(demand.code, demand.message, span, found(demand, choices), demand.help, notes)
+        blamed = span if argument is None else origin(written[argument], choices)
+        notes = () if _within(blamed, statement.span) else report.reached(span)
+        report.add(demand.code, demand.message, blamed, found(demand, choices), demand.help, notes)
         return False
 
-    def locate(self, span: Span) -> tuple[Span, tuple[tuple[Span, str], ...]]:
-        """Return where the user's own text leads to ``span``, and a note on where it hurts."""
-        if span.source.path == self.main:
-            return span, ()
-        for call in reversed(self.calls):
-            if call.span.source.path == self.main:
-                return call.span, ((span, "needed here"),)
-        return span, ()
+
+def _shared_part(body: tuple[syntax.Statement, ...]) -> tuple[syntax.Statement, ...]:
+    """Return the choices of a stage, and the lets that they are made of."""
+    named: set[str] = set()
+    part: list[syntax.Statement] = []
+    for statement in reversed(body):
+        if isinstance(statement, syntax.Choice) or (
+            isinstance(statement, syntax.Let) and statement.name.text in named
+        ):
+            part.append(statement)
+            value = statement.values if isinstance(statement, syntax.Choice) else statement.value
+            for inner in syntax.walk(value):
+                if isinstance(inner, syntax.Apply):
+                    named.add(inner.function.text)
+                elif isinstance(inner, syntax.Name):
+                    named.add(inner.text)
+    return tuple(reversed(part))
+
+
+def _within(span: Span, outer: Span) -> bool:
+    return span.source is outer.source and outer.start <= span.start < outer.end
+
+
+def _unknown_node(statement: Part, flow: Flow) -> OpNode:
+    """Return what stands for a part that a mistake was reported of."""
+    callee = syntax.Name(span=statement.span, text="identity")
+    call = syntax.Call(span=statement.span, label=None, callee=callee, arguments=())
+    op = OPS["identity"].build(flow.x, {})
+    return OpNode(statement=call, written={}, name="?", op=op, x=flow.x, y=UNKNOWN_SHAPE)
 
 
 def output(node: TreeNode) -> Shape:
@@ -534,11 +584,6 @@ def output(node: TreeNode) -> Shape:
             return body.y
         case OpNode(y=y) | StageNode(y=y) | IfNode(y=y) | BranchNode(y=y) | OneOfNode(y=y):
             return y
-
-
-def _sizes_only(declared: type[Op], values: Mapping[str, Expr]) -> Mapping[str, Expr]:
-    sizes = {arg.name for arg in declared.arguments if arg.kind == "size"}
-    return {name: value for name, value in values.items() if name in sizes}
 
 
 def _any_value(kind: str, words: tuple[str, ...]) -> Value:

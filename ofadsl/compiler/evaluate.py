@@ -7,14 +7,14 @@ nothing that merely depends on one is reported again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.dimensions import Dimensions
 from ofadsl.compiler.names import BUILTINS, WORDS, nearest
-from ofadsl.compiler.prove import UnprovableError, counterexample
+from ofadsl.compiler.prove import Prover, UnprovableError, possible
 from ofadsl.compiler.report import Report
 from ofadsl.compiler.scope import Choices, Function, Meaning, Place, Scope, StageRef
 from ofadsl.compiler.sets import Number, read_range, read_set
@@ -31,6 +31,8 @@ from ofadsl.expr import (
     static,
 )
 
+MOST_NESTED = 16
+MOST_CALLS = 1 << 16
 _KINDS = {bool: "a condition", int: "a number", float: "a number", str: "a word"}
 
 
@@ -44,8 +46,13 @@ class Evaluator:
     """Evaluates expressions, and makes the dimensions that they ask for."""
 
     report: Report
-    given: tuple[Expr, ...] = ()
+    prover: Prover = field(default_factory=Prover)
     dims: Dimensions = field(default_factory=Dimensions)
+    words: frozenset[str] = WORDS
+    frozen: bool = False
+    """Whether all dimensions are there, so that a set makes no new one."""
+    nesting: int = 0
+    calls: int = 0
 
     def value(
         self, expr: syntax.Expression, scope: Scope, place: Place, hint: str = "value"
@@ -54,13 +61,24 @@ class Evaluator:
         if id(expr) not in scope.values:
             found = self.meaning(expr, scope, place, hint)
             if isinstance(found, Choices):
-                found = self.dims.make(hint, found.values, place, expr.span)
+                found = self._dimension(found, expr, place, hint)
+            elif found is UNKNOWN:
+                self.dims.poison(place, hint)
             elif not isinstance(found, Expr):
                 what = "a function" if isinstance(found, Function) else "a stage"
                 self.report.add("OFA040", "expected a value", expr.span, f"this is {what}")
                 found = UNKNOWN
             scope.values[id(expr)] = found
         return scope.values[id(expr)]
+
+    def _dimension(
+        self, choices: Choices, expr: syntax.Expression, place: Place, hint: str
+    ) -> Expr:
+        if not self.frozen:
+            return self.dims.make(hint, choices.values, place, expr.span)
+        rule, help = "a requirement compares values", "write `s1.kernel == 3 or s1.kernel == 5`"
+        self.report.add("OFA041", rule, expr.span, "this is a set", help)
+        return UNKNOWN
 
     def truth(self, expr: syntax.Expression, scope: Scope, place: Place) -> Expr:
         """Return the value of a condition."""
@@ -90,7 +108,7 @@ class Evaluator:
                 binding = scope.find(expr.text)
                 if binding is not None:
                     return binding.meaning
-                return Const(expr.text) if expr.text in WORDS else UNKNOWN
+                return Const(expr.text) if expr.text in self.words else UNKNOWN
             case syntax.SetLit():
                 return read_set(expr, lambda e: self._number(e, scope, place), self.report)
             case syntax.RangeLit():
@@ -162,16 +180,29 @@ class Evaluator:
         left, right = (
             self._operand(e, scope, place, hint, expr.op) for e in (expr.left, expr.right)
         )
-        if expr.op in ("/", "//", "%") and not self.always(apply("!=", right, 0), place):
-            label = f"`{right}` can be 0" if right.support else "this is 0"
-            self.report.add("OFA046", "a divisor must not be zero", expr.right.span, label)
+        if expr.op in ("/", "//", "%") and not self._divides(right, expr.right.span):
             return UNKNOWN
         return self._guarded(expr.span, lambda: apply(expr.op, left, right))
+
+    def _divides(self, divisor: Expr, span: Span) -> bool:
+        """Check a divisor for all choices, also those that do not lead here.
+
+        What is generated computes some values before it is known whether they matter.
+        """
+        if divisor is UNKNOWN:
+            return True
+        values = possible(divisor)
+        if values is not None and 0 not in values:
+            return True
+        label = f"`{divisor}` can be 0" if divisor.support else "this is 0"
+        help = "use `max(..., 1)`" if divisor.support else ""
+        self.report.add("OFA046", "a divisor must not be zero", span, label, help)
+        return False
 
     def always(self, condition: Expr, place: Place) -> bool:
         """Return whether a condition holds for every choice that leads here."""
         try:
-            return counterexample(condition, place.when, self.given) is None
+            return self.prover.counterexample(condition, place.when) is None
         except UnprovableError:
             return False
 
@@ -242,7 +273,17 @@ class Evaluator:
                 value = self.value(argument, scope, place, hint)
                 inner.bind(parameter.text, value, argument, scope)
             scope.calls[id(expr)] = inner
-        return self.meaning(function.let.value, scope.calls[id(expr)], place, hint)
+        self.calls += 1
+        if self.nesting >= MOST_NESTED or self.calls > MOST_CALLS:
+            rule = f"functions call each other at most {MOST_NESTED} levels deep"
+            if self.nesting < MOST_NESTED:
+                rule = f"a space calls functions at most {MOST_CALLS} times"
+            self.report.add("OFA054", rule, function.let.name.span, "this goes beyond it")
+            return UNKNOWN
+        self.nesting += 1
+        found = self.meaning(function.let.value, scope.calls[id(expr)], place, hint)
+        self.nesting -= 1
+        return found
 
     def _member(self, expr: syntax.Member | syntax.Index, scope: Scope) -> Meaning:
         """Return the depth of a stage, or a dimension of it or of one of its blocks."""
@@ -262,15 +303,26 @@ class Evaluator:
         )
         if dim is not None:
             return dim.var
-        known = {d.key for d in self.dims.of_stage(ref.name)}
-        if key in known and ref.block is not None:
+        if self.dims.is_poisoned(ref.name, key):
+            return UNKNOWN
+        known = dict.fromkeys(d.key for d in self.dims.of_stage(ref.name))
+        if key in known and ref.block is not None and not ref.written:
             return UNKNOWN  # this block has no such dimension: nothing is required of it
-        label = f"stage `{ref.name}` has no dimension `{key}`"
-        help = nearest(key, known) or f"it has {', '.join(f'`{k}`' for k in sorted(known))}"
-        if key in known:
-            label, help = "which block?", f"write `{ref.name}[0].{key}` for the first"
+        label, help = self._no_member(ref, key, known)
         self.report.add("OFA031", "unknown dimension", expr.span, label, help)
         return UNKNOWN
+
+    def _no_member(self, ref: StageRef, key: str, known: Collection[str]) -> tuple[str, str]:
+        """Return what is wrong with a member of a stage, and the repair."""
+        name, blocks = ref.name, self.dims.blocks[ref.name]
+        if ref.block is not None and ref.block >= blocks:
+            return f"stage `{name}` has {blocks} blocks", f"the last one is `{name}[{blocks - 1}]`"
+        if key not in known:
+            label = f"stage `{name}` has no dimension `{key}`"
+            return label, nearest(key, known) or f"it has {', '.join(f'`{k}`' for k in known)}"
+        if ref.block is None:
+            return "which block?", f"write `{name}[0].{key}` for the first"
+        return f"block {ref.block} of stage `{name}` has no `{key}`", ""
 
     def _guarded(self, span: Span, compute: Callable[[], Expr]) -> Expr:
         try:
@@ -301,7 +353,7 @@ def member_path(expr: syntax.Member | syntax.Index, scope: Scope) -> tuple[Stage
             binding = scope.find(base)
             if binding is None or not isinstance(binding.meaning, StageRef):
                 return None
-            return StageRef(name=binding.meaning.name, block=block), ""
+            return StageRef(name=binding.meaning.name, block=block, written=True), ""
     return None
 
 

@@ -23,15 +23,19 @@ MOST_FILES = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """Every file that a space is made of, the main one first."""
+    """Every file that a space is made of, the main one first; ``shipped`` is from the prelude.
+
+    ``report`` says which imports failed: names that they would have brought are not missed.
+    """
 
     main: syntax.File
-    path: str
     files: tuple[syntax.File, ...]
+    shipped: tuple[syntax.File, ...]
+    report: Report
 
     def blocks(self) -> Iterator[tuple[syntax.BlockDecl, syntax.File]]:
         """Yield every declared block with its file, the main file's first."""
-        for file in self.files:
+        for file in (*self.files, *self.shipped):
             for item in file.items:
                 if isinstance(item, syntax.BlockDecl):
                     yield item, file
@@ -42,15 +46,18 @@ class Program:
 
 
 def load(source: Source, folder: Path | None) -> Program:
-    """Parse a file and all that it imports; ``folder`` is where imports may be, if anywhere."""
+    """Parse a file and all that it imports; ``folder`` is where imports may be, if anywhere.
+
+    Raises Diagnostics where the file itself cannot be parsed.
+    """
     report = Report()
     main = parse(source)
     loading = _Loading(report=report, folder=folder)
     loading.imports(main, folder, (source.path,))
-    report.finish()
     names = {item.name.text for file in (main, *loading.files) for item in _blocks(file)}
     prelude = _prelude(names, [main, *loading.files])
-    return Program(main=main, path=source.path, files=(main, *loading.files, *prelude))
+    files = (main, *loading.files)
+    return Program(main=main, files=files, shipped=tuple(prelude), report=report)
 
 
 @dataclass(slots=True)
@@ -70,8 +77,10 @@ class _Loading:
         if self.folder is None or folder is None:
             add("OFA027", "a text without a folder imports nothing", item.span)
             return
-        target = (folder / item.path).resolve()
-        root = self.folder.resolve()
+        target, root = _resolved(folder / item.path), self.folder.resolve()
+        if target is None:
+            add("OFA027", "an imported file must exist", item.span, "this is no path")
+            return
         if not target.is_relative_to(root) or Path(item.path).is_absolute():
             label, help = "this leaves the folder", f"imports stay inside `{self.folder}`"
             add("OFA027", "an import stays in the folder of the file", item.span, label, help)
@@ -98,6 +107,16 @@ class _Loading:
             return
         self.imports(file, target.parent, (*chain, shown))
         self.files.append(file)
+
+
+def _resolved(path: Path) -> Path | None:
+    """Return what a path leads to, links followed, or None where it can lead nowhere."""
+    try:
+        path = path.resolve()
+        path.exists()
+    except (OSError, RuntimeError, ValueError):  # too long, links in a circle, a null character
+        return None
+    return path
 
 
 def _blocks(file: syntax.File) -> Iterator[syntax.BlockDecl]:

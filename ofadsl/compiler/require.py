@@ -7,19 +7,24 @@ each of them. It says nothing of what is not part of a subnet.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.elaborate import Elaborator
 from ofadsl.compiler.evaluate import member_path
 from ofadsl.compiler.scope import Scope, StageRef
-from ofadsl.expr import FALSE, TRUE, UNKNOWN
+from ofadsl.expr import FALSE, TRUE, UNKNOWN, TooLargeError
 from ofadsl.space import Requirement, effective
+
+MOST = 1 << 12
+"""A requirement speaks of so many combinations of blocks."""
 
 
 def requirements(elaborator: Elaborator) -> list[tuple[Requirement, syntax.Require]]:
     """Return every requirement of the space, one for each block that it speaks of."""
     evaluator = elaborator.evaluator
+    evaluator.frozen = True
     result = []
     for statement, scope, place in elaborator.requirements:
         span = statement.condition.span
@@ -28,11 +33,18 @@ def requirements(elaborator: Elaborator) -> list[tuple[Requirement, syntax.Requi
             if condition in (UNKNOWN, TRUE):
                 continue
             if condition == FALSE:
-                where, notes = elaborator.locate(span)
                 rule = "a requirement must be possible"
-                evaluator.report.add("OFA051", rule, where, "this never holds", notes=notes)
+                evaluator.report.add("OFA051", rule, span, "this never holds")
                 continue
-            whole = effective(condition, evaluator.dims.by_name, place.when)
+            try:
+                whole = effective(condition, evaluator.dims.by_name, place.when)
+            except TooLargeError:
+                rule, label = (
+                    "a requirement speaks of too many dimensions",
+                    "all of these, together",
+                )
+                evaluator.report.add("OFA053", rule, span, label)
+                continue
             requirement = Requirement(text=span.text, condition=whole, said=condition)
             result.append((requirement, statement))
     return result
@@ -50,7 +62,12 @@ def _blocks(elaborator: Elaborator, statement: syntax.Require, scope: Scope) -> 
         if not any(dim.key == key for dim in dims.of_stage(stage)):
             continue  # the beginning of a longer chain, or unknown
         if dims.in_stage(stage, None, key) is None:
-            spoken[stage] = next(s.blocks for s in elaborator.stages if s.name == stage)
+            spoken[stage] = dims.blocks[stage]
+    if math.prod(spoken.values()) > MOST:
+        rule, label = "a requirement speaks of too many blocks", "all of these, each with each"
+        span = statement.condition.span
+        elaborator.evaluator.report.add("OFA053", rule, span, label, "say which: `s1[0].kernel`")
+        return
     for blocks in itertools.product(*(range(count) for count in spoken.values())):
         inner = scope.inner()
         for stage, block in zip(spoken, blocks, strict=True):

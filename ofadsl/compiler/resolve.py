@@ -25,6 +25,8 @@ class Names:
     values: set[str] = field(default_factory=set)
     functions: dict[str, int] = field(default_factory=dict)
     stages: set[str] = field(default_factory=set)
+    labels: dict[str, Span] = field(default_factory=dict)
+    """The parts of the body so far, of which each has a name of its own."""
 
     def find(self, name: str) -> str | int | None:
         """Return `value`, `stage`, the arity of a function, or None."""
@@ -51,11 +53,14 @@ class Resolver:
 
     report: Report
     parameters: Mapping[str, tuple[syntax.Parameter, ...]]
+    words: frozenset[str]
+    complete: bool
+    """Whether all files could be read, so that what is not declared is a mistake."""
 
     def program(self, program: Program) -> None:
         """Check every file that the user wrote; the prelude is checked by its own tests."""
         self._declarations(program)
-        for file in program.files:
+        for file in (*program.files, *program.shipped):
             names = Names()
             for item in file.items:
                 match item:
@@ -135,7 +140,7 @@ class Resolver:
             self._statement(statement, names, where, taken, first=position == 0)
 
     def _inner(self, body: tuple[syntax.Statement, ...], names: Names, where: str) -> None:
-        self._body(body, Names(parent=names), where)
+        self._body(body, Names(parent=names, labels=names.labels), where)
 
     def _statement(
         self,
@@ -158,19 +163,18 @@ class Resolver:
             case syntax.Input():
                 self._input(statement, names, where)
             case syntax.Stage():
-                self._stage(statement, names, where, taken)
+                self._stage(statement, names, where)
             case syntax.Call():
-                self._label(statement.label, taken)
+                self._label(statement.label, names.labels)
                 self._callee(statement.callee, statement.arguments, names)
             case _:
-                self._compound(statement, names, where, taken)
+                self._compound(statement, names, where)
 
     def _compound(
         self,
         statement: syntax.If | syntax.Residual | syntax.Branches | syntax.OneOf,
         names: Names,
         where: str,
-        taken: dict[str, Span],
     ) -> None:
         where = "block" if where == "block" else "inside"
         match statement:
@@ -185,18 +189,18 @@ class Resolver:
                 for branch in statement.branches:
                     self._inner(branch, names, where)
             case syntax.OneOf():
-                self._label(statement.label, taken)
+                self._label(statement.label, names.labels)
                 options: dict[str, Span] = {}
                 for option in statement.options:
                     self._label(option.name, options)
-                    self._inner(option.body, names, where)
+                    self._body(option.body, Names(parent=names), where)
 
-    def _stage(self, stage: syntax.Stage, names: Names, where: str, taken: dict[str, Span]) -> None:
+    def _stage(self, stage: syntax.Stage, names: Names, where: str) -> None:
         if where != "space":
             label = "this one is inside another body"
             self.report.add("OFA030", "stages stand in a space", stage.name.span, label)
         self._expression(stage.depth, names)
-        self._label(stage.name, taken)
+        self._label(stage.name, names.labels)
         inner = Names(parent=names, values={"in", "first", "index"})
         self._body(stage.body, inner, where="stage")
         names.stages.add(stage.name.text)
@@ -264,8 +268,9 @@ class Resolver:
             needed = {arg.name for arg in declared if arg.default is None}
         else:
             help = nearest(callee.text, [*OPS, *self.parameters])
-            rule = "unknown op or block"
-            self.report.add("OFA021", rule, callee.span, f"nothing is called `{callee.text}`", help)
+            rule, label = "unknown op or block", f"nothing is called `{callee.text}`"
+            if self.complete:
+                self.report.add("OFA021", rule, callee.span, label, help)
             for argument in arguments:
                 self._expression(argument.value, names)
             return
@@ -315,8 +320,8 @@ class Resolver:
     def _expression(self, expr: syntax.Expression, names: Names) -> None:
         match expr:
             case syntax.Name(text=text, span=span):
-                if names.find(text) is None and text not in WORDS:
-                    help = nearest(text, names.visible() | WORDS)
+                if names.find(text) is None and text not in self.words:
+                    help = nearest(text, names.visible() | self.words)
                     label = f"nothing here is called `{text}`"
                     self.report.add("OFA020", "unknown name", span, label, help)
             case syntax.SetLit(items=items):
@@ -357,13 +362,28 @@ def _lists(callee: str, known: tuple[str, ...]) -> str:
     return f"`{callee}` takes {', '.join(f'`{name}`' for name in known)}"
 
 
+def options(program: Program) -> frozenset[str]:
+    """Return the names of all that a `oneof` chooses from: words that a condition can compare."""
+    return frozenset(
+        option.name.text
+        for file in (*program.files, *program.shipped)
+        for item in file.items
+        if isinstance(item, syntax.SpaceDecl | syntax.BlockDecl)
+        for statement in statements(item.body)
+        if isinstance(statement, syntax.OneOf)
+        for option in statement.options
+    )
+
+
 def resolve(program: Program, report: Report) -> None:
     """Report every name of ``program`` that stands for nothing."""
     parameters = {b.name.text: b.parameters for b, _ in reversed(list(program.blocks()))}
-    resolver = Resolver(report=report, parameters=parameters)
+    words = WORDS.union(options(program))
+    complete = not report.has("OFA027")
+    resolver = Resolver(report=report, parameters=parameters, words=words, complete=complete)
     resolver.defaulted = {
         s.callee.text
-        for file in program.files
+        for file in (*program.files, *program.shipped)
         for item in file.items
         if isinstance(item, syntax.SpaceDecl | syntax.BlockDecl)
         for s in statements(item.body)

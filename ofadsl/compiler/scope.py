@@ -29,10 +29,11 @@ class Function:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRef:
-    """A stage by name; ``block`` is the one meant where each of its blocks is meant in turn."""
+    """A stage by name; ``block`` is the one meant, where the user has ``written`` it or in turn."""
 
     name: str
     block: int | None = None
+    written: bool = False
 
 
 Meaning = Expr | Choices | Function | StageRef

@@ -52,9 +52,10 @@ def read_range(expr: syntax.RangeLit, read: ReadNumber, report: Report) -> Choic
         span = expr.step.span if expr.step else expr.span
         report.add("OFA044", "the step of a range is positive", span, f"{step} here")
         return UNKNOWN
-    count = math.floor((high - low) / step + 1e-9) + 1
-    if count > MOST_CHOICES:
-        return _too_many(expr.span, count, report)
+    steps = (high - low) / step
+    if steps >= MOST_CHOICES:
+        return _too_many(expr.span, steps + 1, report)
+    count = math.floor(steps + 1e-9) + 1
     if not math.isclose(low + (count - 1) * step, high):
         report.add(
             "OFA044",
@@ -69,15 +70,15 @@ def read_range(expr: syntax.RangeLit, read: ReadNumber, report: Report) -> Choic
 
 def _tidy(value: Number) -> Number:
     """Return 0.3 for 0.30000000000000004."""
-    return value if isinstance(value, int) else round(value, 12)
+    return value if isinstance(value, int) else float(f"{value:.12g}")
 
 
-def _too_many(span: Span, count: int, report: Report) -> Expr:
+def _too_many(span: Span, count: float, report: Report) -> Expr:
     report.add(
         "OFA042",
         f"a dimension has at most {MOST_CHOICES} choices",
         span,
-        f"{count} choices",
+        f"{count:.0f} choices" if count < 1e15 else "these are more",
         "use a larger step, or fewer values",
     )
     return UNKNOWN
