@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib.util
 import random
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -48,11 +50,16 @@ def path_of(name: str) -> Path:
 @functools.cache
 def compiled(name: str, *settings: str) -> Compiled:
     """Return a space compiled and imported, once a session; settings as `width=1.2`."""
-    path = path_of(name)
+    return compiled_file(path_of(name), *settings)
+
+
+def compiled_file(path: Path, *settings: str) -> Compiled:
+    """Return the space of a file compiled and imported."""
     checked = checked_space(path, dict(s.split("=") for s in settings))
     folder = Path(tempfile.mkdtemp(prefix="ofadsl-test-"))
-    write(emit(checked, path.relative_to(ROOT).as_posix()), folder)
-    module = _import(folder / checked.space.name, "_".join([name, *settings]))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    write(emit(checked, path.name), folder)
+    module = _import(folder / checked.space.name, "_".join([path.stem, *settings]))
     return Compiled(checked=checked, graph=lower(checked), module=module)
 
 

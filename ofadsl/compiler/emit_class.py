@@ -14,7 +14,8 @@ from typing import TypeVar, assert_never
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.emit_text import call, identifier, literal
-from ofadsl.compiler.render import Entry, Render, Vals, plain, same_static
+from ofadsl.compiler.labels import labels
+from ofadsl.compiler.render import Entry, Render, Vals, is_elastic, plain, same_static
 from ofadsl.compiler.scope import Scope
 from ofadsl.compiler.tree import (
     BlockNode,
@@ -70,6 +71,8 @@ class Writer:
     forward: list[str | tuple[Entry, int]] = field(default_factory=list)
     """Lines, and `let`s with their indent, which are written where they are used."""
     shortcuts: int = 0
+    guarded: tuple[int, str] | None = None
+    """Where the last guarded lines of `__init__` end, and by what they are guarded."""
 
     def body(
         self,
@@ -164,7 +167,7 @@ class Writer:
         fixed = same_static(self.render.uppers(vals))
         if fixed is not None and default is not MISSING and fixed == default:
             return []
-        text = self.render.init(vals, f"{label}_{name}", _parameter(written))
+        text = self.render.init(vals, f"{label.removesuffix('_')}_{name}", _parameter(written))
         return [f"{name}={text}"]
 
     def _size(
@@ -201,7 +204,8 @@ class Writer:
             default = signature.defaults[name]
             if default is not None and same_static(vals) == default:
                 continue
-            kwargs.append(f"{name}={self.render.init(vals, f'{label}_{name}', None)}")
+            hint = f"{label.removesuffix('_')}_{name}"
+            kwargs.append(f"{name}={self.render.init(vals, hint, None)}")
         sizes = []
         for name, by_node in signature.forward.items():
             exprs = tuple(by_node[id(n)] if n else None for n in copies)
@@ -279,14 +283,21 @@ class Writer:
 
     def _guard_init(self, start: int, conditions: Vals, head: str, flow: Flow) -> None:
         """Allocate what a way needs only in the copies that can take it."""
-        wanted = FALSE if head == "else:" else TRUE
-        never = FALSE if wanted == TRUE else TRUE
+        otherwise = head == "else:"
+        never = TRUE if otherwise else FALSE
         if len(self.init) == start or never not in conditions:
             return
-        flags = tuple(None if c is None else c != never for c in conditions)
-        name = self.render.init(flags, self.render.last_flag, None)
-        guarded = [" " * 4 + line for line in self.init[start:]]
-        self.init[start:] = [" " * flow.init_indent + f"if {name}:", *guarded]
+        pad = " " * flow.init_indent
+        if is_elastic(conditions):
+            flags = tuple(None if c is None else c != never for c in conditions)
+            guard = f"if {self.render.init(flags, self.render.last_flag, None)}:"
+        else:
+            name = self.render.init(conditions, self.render.last_flag, self.render.last_flag)
+            follows = otherwise and self.guarded == (start, name)
+            guard = "else:" if follows else f"if {'not ' if otherwise else ''}{name}:"
+            self.guarded = (len(self.init) + 1, name)
+        inner = [" " * 4 + line for line in self.init[start:]]
+        self.init[start:] = [pad + guard, *inner]
 
     def _has_code(self, start: int) -> bool:
         return any(isinstance(line, str) for line in self.forward[start:])
@@ -294,9 +305,8 @@ class Writer:
     def _first(self, statement: syntax.If) -> str:
         """Return the name of the first part inside an `if`."""
         for body in (statement.then, statement.orelse):
-            for inner in body:
-                if isinstance(inner, syntax.Call | syntax.OneOf):
-                    return self.labels[id(inner)]
+            for name in (self.labels[key] for key in labels(body)):
+                return name
         return "branch"
 
     def _residual(

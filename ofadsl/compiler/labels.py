@@ -3,7 +3,7 @@
 A call that has no label is named after the labelled one before it and its op, as `expand_bn`;
 without one before it, after its op. The names follow from the text alone, so that a part keeps
 its name in every copy, whichever ways of an `if` are taken. An option of a `oneof` gives its name
-to the one call that it holds, or stands before the names of several.
+to the one call that it holds, or stands before the names of several. Equal names are numbered.
 """
 
 from __future__ import annotations
@@ -72,6 +72,6 @@ def _last(body: Body, prefix: str) -> str:
 def _option(option: syntax.Option, prefix: str) -> Iterator[tuple[Named, str, bool]]:
     name = prefix + option.name.text
     if len(option.body) == 1 and isinstance(call := option.body[0], syntax.Call):
-        yield call, name, True
+        yield call, name, False  # two `oneof` of a body may have options of one name
     else:
         yield from _parts(option.body, f"{name}_", name)

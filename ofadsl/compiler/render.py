@@ -170,6 +170,9 @@ class Render:
 
     def _written(self, expr: syntax.Expression, scopes: Scopes) -> tuple[str, int] | None:
         """Return the user's expression in Python, or None where it does not serve all copies."""
+        inside = isinstance(expr, syntax.Apply) and any(s and id(expr) in s.calls for s in scopes)
+        if not inside and any(values_of(part, scopes) is None for part in syntax.parts(expr)):
+            return None  # before any part of it becomes an argument
         match expr:
             case syntax.Name(text=name):
                 return self._origin(name, scopes)

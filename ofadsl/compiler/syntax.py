@@ -126,11 +126,12 @@ Expression = (
 def walk(expr: Expression) -> Iterator[Expression]:
     """Yield an expression and all that it is made of, from left to right."""
     yield expr
-    for part in _parts(expr):
+    for part in parts(expr):
         yield from walk(part)
 
 
-def _parts(expr: Expression) -> tuple[Expression, ...]:
+def parts(expr: Expression) -> tuple[Expression, ...]:
+    """Return what an expression is made of directly, from left to right."""
     match expr:
         case SetLit(items=parts) | Apply(arguments=parts):
             return parts
