@@ -1,0 +1,1 @@
+"""Latency: device tables in, an estimator that states its own uncertainty out."""
