@@ -44,7 +44,8 @@ def main() -> None:
 
 def compile_step() -> tuple[Any, Any]:
     """Check and compile the space; return its cost model and its package."""
-    say(f"1. Check and compile {SOURCE}, a once-for-all MobileNetV3 in 32 lines")
+    lines = len((ROOT / SOURCE).read_text().splitlines())
+    say(f"1. Check and compile {SOURCE}, a once-for-all MobileNetV3 in {lines} lines")
     space = checked_space(ROOT / SOURCE).space
     alone, every = space.size(with_resolution=False), space.size()
     print(f"  It is valid for every choice, and holds {alone:,} distinct subnets")
