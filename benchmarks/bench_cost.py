@@ -3,7 +3,7 @@
 The measure: the multiply-adds of a million archs, in units of a bare numpy loop that gathers and
 adds twenty columns of bytes of the same length. Medians of several repeats, one thread.
 
-    python benchmarks/cost.py [SPACE.ofa]
+    python benchmarks/bench_cost.py [SPACE.ofa]
 """
 
 from __future__ import annotations
