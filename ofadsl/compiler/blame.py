@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.scope import Written
+from ofadsl.compiler.scope import Scope, Written
 from ofadsl.diagnostics import Span
 from ofadsl.expr import UNKNOWN, Const, Expr, Value, Var, evaluate
 from ofadsl.ops import Demand
@@ -29,6 +29,48 @@ def origin(written: Written, choices: Mapping[str, Value]) -> Span:
             if isinstance(item, syntax.Number) and item.value == choices.get(value.name):
                 return item.span
     return expr.span
+
+
+def given(written: Written) -> Written:
+    """Return what a call gave, where a name in a block or function stands for it."""
+    while (outer := _outer(written)) is not None:
+        written = outer[1]
+    return written
+
+
+def poison(written: Written) -> None:
+    """Forget the value of a parameter that a mistake was reported of."""
+    while (outer := _outer(written)) is not None:
+        holder, after = outer
+        assert isinstance(written[0], syntax.Name)
+        holder.bind(written[0].text, UNKNOWN, *after)
+        written = after
+
+
+def _outer(written: Written) -> tuple[Scope, Written] | None:
+    """Return the scope that holds a parameter and what a call gave it; None for other things."""
+    expr, scope = written
+    if not isinstance(expr, syntax.Name):
+        return None
+    holder: Scope | None = scope
+    while holder is not None and expr.text not in holder.names:
+        holder = holder.parent
+    if holder is None:
+        return None
+    binding = holder.names[expr.text]
+    if binding.origin is None or binding.scope is None or binding.scope is holder:
+        return None
+    return holder, (binding.origin, binding.scope)
+
+
+def shown(value: Expr, choices: Mapping[str, Value]) -> str:
+    """Return a value, and the choices that lead to it."""
+    if any(var.name not in choices for var in value.support):
+        return f"`{value}`"
+    text = str(evaluate(value, choices))
+    where = [f"{var.name} is {choices[var.name]}" for var in value.support]
+    obvious = isinstance(value, Var) or not where
+    return text if obvious else f"{text}, where {' and '.join(where[:3])}"
 
 
 def found(demand: Demand, choices: Mapping[str, Value]) -> str:

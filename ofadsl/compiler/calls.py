@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ofadsl.compiler import syntax
+from ofadsl.compiler.blame import given, origin, shown
 from ofadsl.compiler.evaluate import Evaluator, kind
 from ofadsl.compiler.scope import Place, Scope, Written
-from ofadsl.diagnostics import Span
 from ofadsl.expr import UNKNOWN, Apply, Const, Expr, Var, apply, static
 from ofadsl.ops import Arg
 
@@ -49,31 +49,34 @@ def op_value(arg: Arg, written: Written | None, evaluator: Evaluator, place: Pla
     if kind(value) != wanted:
         label = f"this is {kind(value)}"
         rule = f"`{arg.name}` takes {wanted}"
-        evaluator.report.add("OFA040", rule, expr.span, label, _one_of(arg))
+        evaluator.blame("OFA040", rule, written, label, _one_of(arg))
         return UNKNOWN
     if arg.kind != "size" and static(value) is None:
         rule = f"`{arg.name}` must be the same in every subnet"
-        label = f"this depends on {', '.join(v.name for v in value.support)}"
-        evaluator.report.add("OFA048", rule, expr.span, label)
+        label = f"this depends on {', '.join(f'`{v.name}`' for v in value.support[:3])}"
+        evaluator.blame("OFA048", rule, written, label, "give it one value")
         return UNKNOWN
     if arg.kind == "word" and static(value) not in arg.words:
         rule = f"`{arg.name}` takes one of its own words"
         label = f"`{static(value)}` is not one of them"
-        evaluator.report.add("OFA040", rule, expr.span, label, _one_of(arg))
+        evaluator.blame("OFA040", rule, written, label, _one_of(arg))
         return UNKNOWN
     if arg.kind in ("size", "whole"):
-        return whole(arg.name, value, expr.span, evaluator, place)
+        return whole(arg.name, value, written, evaluator, place)
     return value
 
 
-def whole(name: str, value: Expr, span: Span, evaluator: Evaluator, place: Place) -> Expr:
+def whole(name: str, value: Expr, written: Written, evaluator: Evaluator, place: Place) -> Expr:
     """Return a value as a whole number for every choice."""
     rounded = apply("round", value)
-    if not evaluator.always(apply("==", rounded, value), place):
-        rule = f"`{name}` takes a whole number"
-        label = f"{value} here" if value.support else f"{static(value)} here"
+    choices = evaluator.refuted(apply("==", rounded, value), place)
+    if choices is not None:
+        rule, label = f"`{name}` takes a whole number", f"{shown(value, choices)} here"
+        used = written[0].span
+        span = origin(written, choices) if isinstance(value, Var) else given(written)[0].span
+        notes = () if span == used else evaluator.report.reached(used)
         help = "use `round(...)` or `divisible(..., 8)`"
-        evaluator.report.add("OFA050", rule, span, label, help)
+        evaluator.report.add("OFA050", rule, span, label, help, notes)
         return UNKNOWN
     number = static(value)
     if number is not None:

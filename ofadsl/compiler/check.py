@@ -206,7 +206,8 @@ def _count(
             else:
                 high = middle
         rule, label = "the requirements leave no subnet", "after this one nothing is left"
-        report.add("OFA052", rule, statements[low].condition.span, label)
+        help = "loosen it, or one of those before it"
+        report.add("OFA052", rule, statements[low].condition.span, label, help)
     except CoupledError as error:
         rule = "too many dimensions are tied together to count the subnets"
         names = ", ".join(f"`{var.name}`" for var in error.variables[:6])

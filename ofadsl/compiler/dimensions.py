@@ -67,4 +67,4 @@ class Dimensions:
 
     def is_poisoned(self, stage: str, key: str) -> bool:
         """Return whether a dimension of a stage may be missing because of a mistake."""
-        return not self.poisoned.isdisjoint(((stage, key), (stage, "depth")))
+        return (stage, key) in self.poisoned

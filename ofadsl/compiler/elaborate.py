@@ -6,6 +6,7 @@ leaves an unknown shape behind, so that what follows is still read but not accus
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
@@ -202,19 +203,17 @@ class Elaborator:
     def _reach(self, choice: syntax.Choice, values: Choices, flow: Flow) -> int | None:
         if choice.allocate is None:
             return None
-        value = self.evaluator.value(choice.allocate, flow.scope, flow.place)
-        if value is UNKNOWN:
+        meaning = self.evaluator.meaning(choice.allocate, flow.scope, flow.place, "value")
+        if meaning is UNKNOWN:
             return None
-        number = static(value)
+        number = static(meaning) if isinstance(meaning, Expr) else None
         largest = max(values.values, key=lambda v: v if isinstance(v, int | float) else 0)
         if isinstance(number, int) and isinstance(largest, int | float) and number >= largest:
             return number
-        self.evaluator.report.add(
-            "OFA048",
-            "what is allocated is a fixed whole number, no choice of the set above it",
-            choice.allocate.span,
-            f"{value} for choices up to {largest}",
-        )
+        rule = "what is allocated is a fixed whole number, no choice of the set above it"
+        label = f"{'this is no fixed number' if number is None else number} for choices up to"
+        help = f"write {math.ceil(float(largest))} or more, or leave out the `of`"
+        self.evaluator.report.add("OFA048", rule, choice.allocate.span, f"{label} {largest}", help)
         return None
 
     def _call(self, call: syntax.Call, flow: Flow) -> OpNode | BlockNode:
@@ -408,7 +407,8 @@ class Elaborator:
             "OFA049",
             "a depth is a whole number from 0 to 256, the largest at least 1",
             stage.depth.span,
-            ", ".join(map(str, found.values[:8])),
+            f"{next((v for v in found.values if v not in depths), 0)} here",
+            "give the stage a block, or leave it out" if found.values == (0,) else "",
         )
         self.evaluator.dims.poison(Place(stage=stage.name.text), "depth")
         return (1,)

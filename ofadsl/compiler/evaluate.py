@@ -7,24 +7,27 @@ nothing that merely depends on one is reported again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from ofadsl.compiler import syntax
+from ofadsl.compiler.blame import given, poison, shown
 from ofadsl.compiler.dimensions import Dimensions
 from ofadsl.compiler.names import BUILTINS, WORDS, nearest
 from ofadsl.compiler.prove import Prover, UnprovableError, possible
 from ofadsl.compiler.report import Report
-from ofadsl.compiler.scope import Choices, Function, Meaning, Place, Scope, StageRef
+from ofadsl.compiler.scope import Choices, Function, Meaning, Place, Scope, StageRef, Written
 from ofadsl.compiler.sets import Number, read_range, read_set
 from ofadsl.diagnostics import Span
 from ofadsl.expr import (
     LARGEST,
+    TRUE,
     UNKNOWN,
     Const,
     Expr,
     TooLargeError,
+    Value,
     apply,
     assignments,
     evaluate,
@@ -65,8 +68,10 @@ class Evaluator:
             elif found is UNKNOWN:
                 self.dims.poison(place, hint)
             elif not isinstance(found, Expr):
-                what = "a function" if isinstance(found, Function) else "a stage"
-                self.report.add("OFA040", "expected a value", expr.span, f"this is {what}")
+                stage = isinstance(found, StageRef)
+                label = "this is a stage" if stage else "this is a function"
+                help = "name a dimension of it: `s1.depth`" if stage else "call it: `w(8)`"
+                self.report.add("OFA040", "expected a value", expr.span, label, help)
                 found = UNKNOWN
             scope.values[id(expr)] = found
         return scope.values[id(expr)]
@@ -76,7 +81,7 @@ class Evaluator:
     ) -> Expr:
         if not self.frozen:
             return self.dims.make(hint, choices.values, place, expr.span)
-        rule, help = "a requirement compares values", "write `s1.kernel == 3 or s1.kernel == 5`"
+        rule, help = "a requirement compares single values", "write `... == 3 or ... == 5`"
         self.report.add("OFA041", rule, expr.span, "this is a set", help)
         return UNKNOWN
 
@@ -86,8 +91,15 @@ class Evaluator:
         if value is UNKNOWN or kind(value) == "a condition":
             return value
         label, help = f"this is {kind(value)}", "compare it with something, such as `== 1`"
-        self.report.add("OFA047", "expected a condition", expr.span, label, help)
+        self.blame("OFA047", "expected a condition", (expr, scope), label, help)
         return UNKNOWN
+
+    def blame(self, code: str, rule: str, written: Written, label: str, help: str = "") -> None:
+        """Report a mistake where a call gave the value, not where a block uses it."""
+        span, used = given(written)[0].span, written[0].span
+        notes = () if span is used else self.report.reached(used)
+        self.report.add(code, rule, span, label, help, notes)
+        poison(written)
 
     def choices(self, expr: syntax.Expression, scope: Scope, place: Place) -> Choices | None:
         """Return ``expr`` as a set: a set, a range, or one number that no choice changes."""
@@ -166,25 +178,41 @@ class Evaluator:
         if value is UNKNOWN or kind(value) == wanted:
             return value
         rule = f"`{op}` works on {wanted.removeprefix('a ')}s"
-        self.report.add("OFA040", rule, expr.span, f"this is {kind(value)}")
+        help = "compare it with something, such as `== 1`" if wanted == "a condition" else ""
+        self.blame("OFA040", rule, (expr, scope), f"this is {kind(value)}", help)
         return UNKNOWN
 
     def _binary(self, expr: syntax.Binary, scope: Scope, place: Place, hint: str) -> Expr:
         if expr.op in ("==", "!="):
-            left, right = (self.value(e, scope, place, hint) for e in (expr.left, expr.right))
-            if not self._same_kind(
-                "two values of different kinds are never equal", expr, left, right
-            ):
+            left, right = (self._single(e, scope, place) for e in (expr.left, expr.right))
+            rule = "two values of different kinds are never equal"
+            if not self._same_kind(rule, expr, scope, left, right):
                 return UNKNOWN
             return apply(expr.op, left, right)
+        if expr.op in ("<", "<=", ">", ">="):
+            for side in (expr.left, expr.right):
+                self._single(side, scope, place)
         left, right = (
             self._operand(e, scope, place, hint, expr.op) for e in (expr.left, expr.right)
         )
-        if expr.op in ("/", "//", "%") and not self._divides(right, expr.right.span):
+        if expr.op in ("/", "//", "%") and not self._divides(right, (expr.right, scope)):
             return UNKNOWN
         return self._guarded(expr.span, lambda: apply(expr.op, left, right))
 
-    def _divides(self, divisor: Expr, span: Span) -> bool:
+    def _single(self, expr: syntax.Expression, scope: Scope, place: Place) -> Expr:
+        """Return the value of one side of a comparison, where a set makes no dimension."""
+        if id(expr) not in scope.values:
+            meaning = self.meaning(expr, scope, place, "condition")
+            if isinstance(meaning, Choices):
+                help = "name it: `choice c = {...}`, then compare `c`"
+                if self.frozen:
+                    help = "compare with each value: `... == 3 or ... == 5`"
+                rule, label = "a comparison is of single values", "this is a set"
+                self.blame("OFA041", rule, (expr, scope), label, help)
+                scope.values[id(expr)] = UNKNOWN
+        return self.value(expr, scope, place, "condition")
+
+    def _divides(self, divisor: Expr, written: Written) -> bool:
         """Check a divisor for all choices, also those that do not lead here.
 
         What is generated computes some values before it is known whether they matter.
@@ -195,23 +223,36 @@ class Evaluator:
         if values is not None and 0 not in values:
             return True
         label = f"`{divisor}` can be 0" if divisor.support else "this is 0"
-        help = "use `max(..., 1)`" if divisor.support else ""
-        self.report.add("OFA046", "a divisor must not be zero", span, label, help)
+        help = "use `max(..., 1)`" if divisor.support else "divide by something else"
+        self.blame("OFA046", "a divisor must not be zero", written, label, help)
         return False
 
-    def always(self, condition: Expr, place: Place) -> bool:
-        """Return whether a condition holds for every choice that leads here."""
+    def refuted(self, condition: Expr, place: Place) -> Mapping[str, Value] | None:
+        """Return choices that lead here and break a condition; none where that is not known."""
         try:
-            return self.prover.counterexample(condition, place.when) is None
+            return self.prover.counterexample(condition, place.when)
         except UnprovableError:
-            return False
+            return {}
 
-    def _same_kind(self, rule: str, expr: syntax.Expression, left: Expr, right: Expr) -> bool:
+    def _same_kind(
+        self,
+        rule: str,
+        expr: syntax.Binary | syntax.IfElse,
+        scope: Scope,
+        left: Expr,
+        right: Expr,
+    ) -> bool:
         if UNKNOWN in (left, right):
             return False
         if kind(left) == kind(right):
             return True
-        self.report.add("OFA040", rule, expr.span, f"{kind(left)} and {kind(right)}")
+        label, help = f"{kind(left)} and {kind(right)}", "use two of one kind"
+        sides = (expr.left, expr.right) if isinstance(expr, syntax.Binary) else (expr.orelse,)
+        outside = [s for s in sides if given((s, scope))[0] is not s]
+        if len(outside) == 1:
+            self.blame("OFA040", rule, (outside[0], scope), label, help)
+        else:
+            self.report.add("OFA040", rule, expr.span, label, help)
         return False
 
     def _ifelse(self, expr: syntax.IfElse, scope: Scope, place: Place, hint: str) -> Meaning:
@@ -224,7 +265,8 @@ class Evaluator:
                 scope.values[id(taken)] = meaning
             return meaning
         then, orelse = (self.value(e, scope, place, hint) for e in (expr.then, expr.orelse))
-        if not self._same_kind("both ways of `if` are of one kind", expr, then, orelse):
+        rule = "both ways of `if` are of one kind"
+        if not self._same_kind(rule, expr, scope, then, orelse):
             return UNKNOWN
         return apply("if", condition, then, orelse)
 
@@ -240,24 +282,27 @@ class Evaluator:
         if not least <= len(args) <= most:
             wanted = str(least) if least == most else f"{least} to {most}"
             rule = f"`{name}` takes {wanted} value{'s' if most > 1 else ''}"
-            self.report.add("OFA025", rule, expr.span, f"{len(args)} given")
+            help = f"write `{name}({', '.join('abc'[:least])})`"
+            self.report.add("OFA025", rule, expr.span, f"{len(args)} given", help)
             return UNKNOWN
-        if name == "divisible" and not self._divisible(expr, args, place):
+        if name == "divisible" and not self._divisible(expr, args, scope, place):
             return UNKNOWN
         return self._guarded(expr.span, lambda: apply(name, *args))
 
-    def _divisible(self, expr: syntax.Apply, args: list[Expr], place: Place) -> bool:
+    def _divisible(self, expr: syntax.Apply, args: list[Expr], scope: Scope, place: Place) -> bool:
         """Check the arguments of ``divisible``: a positive value, a positive whole multiple."""
-        rules = ("rounds a positive value", "rounds to a multiple of", "is at least")
-        for arg, written, rule in zip(args, expr.arguments, rules, strict=False):
-            whole = apply("==", apply("round", arg), arg)
-            positive = apply(">", arg, 0)
-            if arg is not args[0] and not self.always(apply("and", positive, whole), place):
-                rule = f"`divisible` {rule} a positive whole number"
-                self.report.add("OFA057", rule, written.span, f"{arg} here")
-                return False
-            if not self.always(positive, place):
-                self.report.add("OFA057", f"`divisible` {rule}", written.span, f"{arg} here")
+        rules = (
+            "`divisible` rounds a positive value",
+            "`divisible` rounds to a multiple of a positive whole number",
+            "what `divisible` gives is at least a positive whole number",
+        )
+        wholes = [TRUE, *(apply("==", apply("round", arg), arg) for arg in args[1:])]
+        for arg, whole, written, rule in zip(args, wholes, expr.arguments, rules, strict=False):
+            choices = self.refuted(apply("and", apply(">", arg, 0), whole), place)
+            if choices is not None:
+                help = "use at least 1" if whole == TRUE else "use a whole number from 1 on"
+                label = f"{shown(arg, choices)} here"
+                self.blame("OFA057", rule, (written, scope), label, help)
                 return False
         return True
 
@@ -278,7 +323,8 @@ class Evaluator:
             rule = f"functions call each other at most {MOST_NESTED} levels deep"
             if self.nesting < MOST_NESTED:
                 rule = f"a space calls functions at most {MOST_CALLS} times"
-            self.report.add("OFA054", rule, function.let.name.span, "this goes beyond it")
+            span, help = function.let.name.span, "write what it comes to instead"
+            self.report.add("OFA054", rule, span, "this goes beyond it", help)
             return UNKNOWN
         self.nesting += 1
         found = self.meaning(function.let.value, scope.calls[id(expr)], place, hint)
@@ -293,17 +339,20 @@ class Evaluator:
             if base is not None and scope.find(base.text) is None:
                 return UNKNOWN  # reported where names are resolved
             rule = "only a stage has members"
-            self.report.add("OFA031", rule, expr.span, "such as `s1.depth` or `s1[0].kernel`")
+            help = "write `s1.depth` or `s1[0].kernel`, for a stage `s1`"
+            self.report.add("OFA031", rule, expr.span, "this is none of a stage", help)
             return UNKNOWN
         ref, key = path
         if not key:
             return ref
+        if self.dims.is_poisoned(ref.name, key):
+            return UNKNOWN
         dim = self.dims.in_stage(ref.name, None, key) or self.dims.in_stage(
             ref.name, ref.block, key
         )
         if dim is not None:
             return dim.var
-        if self.dims.is_poisoned(ref.name, key):
+        if self.dims.is_poisoned(ref.name, "depth"):
             return UNKNOWN
         known = dict.fromkeys(d.key for d in self.dims.of_stage(ref.name))
         if key in known and ref.block is not None and not ref.written:

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.elaborate import Elaborator
-from ofadsl.compiler.evaluate import member_path
-from ofadsl.compiler.scope import Scope, StageRef
-from ofadsl.expr import FALSE, TRUE, UNKNOWN, TooLargeError
+from ofadsl.compiler.evaluate import Evaluator, member_path
+from ofadsl.compiler.scope import Place, Scope, StageRef
+from ofadsl.expr import FALSE, TRUE, UNKNOWN, TooLargeError, Var
 from ofadsl.space import Requirement, effective
 
 MOST = 1 << 12
@@ -33,8 +33,8 @@ def requirements(elaborator: Elaborator) -> list[tuple[Requirement, syntax.Requi
             if condition in (UNKNOWN, TRUE):
                 continue
             if condition == FALSE:
-                rule = "a requirement must be possible"
-                evaluator.report.add("OFA051", rule, span, "this never holds")
+                rule, help = "a requirement must be possible", _values(evaluator, statement, inner)
+                evaluator.report.add("OFA051", rule, span, "this never holds", help)
                 continue
             try:
                 whole = effective(condition, evaluator.dims.by_name, place.when)
@@ -48,6 +48,19 @@ def requirements(elaborator: Elaborator) -> list[tuple[Requirement, syntax.Requi
             requirement = Requirement(text=span.text, condition=whole, said=condition)
             result.append((requirement, statement))
     return result
+
+
+def _values(evaluator: Evaluator, statement: syntax.Require, scope: Scope) -> str:
+    """Return what the dimensions that a condition speaks of can be."""
+    lines = {}
+    for part in syntax.walk(statement.condition):
+        if isinstance(part, syntax.Member):
+            meaning = evaluator.meaning(part, scope, Place(), "")
+            if isinstance(meaning, Var):
+                values = ", ".join(map(str, meaning.values[:8]))
+                more = ", ..." if len(meaning.values) > 8 else ""
+                lines[part.span.text] = f"`{part.span.text}` is one of {values}{more}"
+    return "\n".join(lines.values())
 
 
 def _blocks(elaborator: Elaborator, statement: syntax.Require, scope: Scope) -> Iterator[Scope]:

@@ -25,6 +25,8 @@ class Names:
     values: set[str] = field(default_factory=set)
     functions: dict[str, int] = field(default_factory=dict)
     stages: set[str] = field(default_factory=set)
+    later: frozenset[str] = frozenset()
+    """What the body declares, up to its end."""
     labels: dict[str, Span] = field(default_factory=dict)
     """The parts of the body so far, of which each has a name of its own."""
 
@@ -40,6 +42,10 @@ class Names:
                 return "stage"
             names = names.parent
         return None
+
+    def comes(self, name: str) -> bool:
+        """Return whether ``name`` is declared further down."""
+        return name in self.later or (self.parent is not None and self.parent.comes(name))
 
     def visible(self) -> set[str]:
         """Return every name that can be seen."""
@@ -78,8 +84,8 @@ class Resolver:
         for block, file in program.blocks():
             name = block.name
             if name.text in OPS:
-                label = f"`{name.text}` is an op"
-                self.report.add("OFA024", "a block needs a name of its own", name.span, label)
+                label, help = f"`{name.text}` is an op", "choose another name"
+                self.report.add("OFA024", "a block needs a name of its own", name.span, label, help)
             elif name.text in seen and seen[name.text].source.path == file.span.source.path:
                 self._twice(name, seen[name.text])
             seen.setdefault(name.text, name.span)
@@ -136,6 +142,9 @@ class Resolver:
 
     def _body(self, body: tuple[syntax.Statement, ...], names: Names, where: str) -> None:
         taken: dict[str, Span] = {}
+        names.later = frozenset(
+            s.name.text for s in body if isinstance(s, syntax.Let | syntax.Choice | syntax.Stage)
+        )
         for position, statement in enumerate(body):
             self._statement(statement, names, where, taken, first=position == 0)
 
@@ -156,6 +165,10 @@ class Resolver:
             case syntax.Choice():
                 self._expressions((statement.values, statement.allocate), names)
                 self._define(statement.name, names, taken)
+                if where == "space" and statement.name.text == "resolution":
+                    label, help = "the size of the images has this name", "choose another name"
+                    span = statement.name.span
+                    self.report.add("OFA024", "a name is given once", span, label, help)
             case syntax.Require(condition=condition):
                 self._expression(condition, names)
             case syntax.Default():
@@ -225,8 +238,8 @@ class Resolver:
 
     def _define(self, name: syntax.Name, names: Names, taken: dict[str, Span] | None) -> None:
         if name.text in BUILTINS:
-            label = f"`{name.text}` is a function of the language"
-            self.report.add("OFA024", "a name is given once", name.span, label)
+            label, help = f"`{name.text}` is a function of the language", "choose another name"
+            self.report.add("OFA024", "a name is given once", name.span, label, help)
         if taken is not None:
             key = f"let {name.text}"
             if key in taken:
@@ -290,8 +303,9 @@ class Resolver:
             self._expression(argument.value, names)
             if argument.name is None:
                 if positional >= len(known):
-                    label = f"`{callee.text}` takes {len(known) or 'no'} arguments"
-                    self.report.add("OFA025", "too many arguments", argument.span, label)
+                    number = f"{len(known) or 'no'} argument{'s' if len(known) != 1 else ''}"
+                    label, help = f"`{callee.text}` takes {number}", _lists(callee.text, known)
+                    self.report.add("OFA025", "too many arguments", argument.span, label, help)
                     continue
                 name, span = known[positional], argument.span
                 positional += 1
@@ -307,7 +321,7 @@ class Resolver:
             given[name] = span
         missing = [name for name in known if name in set(needed) and name not in given]
         if missing and callee.text not in self.defaulted:
-            label = f"needs {', '.join(f'`{name}`' for name in missing)}"
+            label = f"`{callee.text}` needs {', '.join(f'`{name}`' for name in missing)}"
             self.report.add("OFA023", "an argument is missing", callee.span, label)
 
     defaulted: set[str] = field(default_factory=set)
@@ -317,13 +331,21 @@ class Resolver:
             if expression is not None:
                 self._expression(expression, names)
 
+    def _name(self, name: syntax.Name, names: Names) -> None:
+        text = name.text
+        if names.find(text) is not None or text in self.words:
+            return
+        help = nearest(text, names.visible() | self.words)
+        if names.comes(text):
+            help = f"`{text}` is declared further down: move this below it"
+        self.report.add(
+            "OFA020", "unknown name", name.span, f"nothing here is called `{text}`", help
+        )
+
     def _expression(self, expr: syntax.Expression, names: Names) -> None:
         match expr:
-            case syntax.Name(text=text, span=span):
-                if names.find(text) is None and text not in self.words:
-                    help = nearest(text, names.visible() | self.words)
-                    label = f"nothing here is called `{text}`"
-                    self.report.add("OFA020", "unknown name", span, label, help)
+            case syntax.Name():
+                self._name(expr, names)
             case syntax.SetLit(items=items):
                 self._expressions(items, names)
             case syntax.RangeLit(low=low, high=high, step=step):

@@ -202,6 +202,7 @@ def positive(value: Size, argument: str, message: str) -> Demand:
         message=message,
         found="{value} here",
         values={"value": value},
+        help="use 1 or more",
         argument=argument,
     )
 
@@ -212,6 +213,7 @@ def window_demands(x: Shape, kernel: Size, stride: int) -> Iterator[Demand]:
     if len(x.spatial) != 2:
         return
     yield positive(stride, "stride", "a stride is at least 1")
+    yield positive(kernel, "kernel", "a kernel is at least 1")
     yield Demand(
         code="OFA060",
         condition=apply("==", apply("%", kernel, 2), 1),
