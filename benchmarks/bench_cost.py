@@ -24,7 +24,7 @@ from types import ModuleType
 
 import numpy as np
 
-from ofadsl.compiler.emit_cost import emit_cost
+from ofadsl.compiler.emit.cost import emit_cost
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import checked_space
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ofadsl import nn
-from ofadsl.compiler.emit import compile_space, write
+from ofadsl.compiler.emit.package import compile_space, write
 from ofadsl.compiler.pipeline import checked_space
 from ofadsl.specialize.pipeline import specialize
 from ofadsl.specialize.verify import verify

@@ -159,7 +159,7 @@ def compile_(file: Path | None, settings: Mapping[str, str], output: Path, check
       ofadsl compile spaces/mbv3.ofa --set width=1.2
       ofadsl compile --check
     """
-    from ofadsl.compiler.emit import compile_space, recorded, stale, write
+    from ofadsl.compiler.emit.package import compile_space, recorded, stale, write
 
     if file is None and not check:
         raise click.UsageError("name a FILE, or compare what is there with --check")

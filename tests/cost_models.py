@@ -13,7 +13,7 @@ import numpy as np
 from cost_texts import TEXTS
 from numpy.typing import NDArray
 
-from ofadsl.compiler.emit_cost import emit_cost
+from ofadsl.compiler.emit.cost import emit_cost
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import check_text, checked_space
 from ofadsl.compiler.tree import Checked

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ofadsl.compiler.emit import emit, write
+from ofadsl.compiler.emit.package import emit, write
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import checked_space
 from ofadsl.compiler.tree import Checked

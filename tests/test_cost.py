@@ -13,7 +13,7 @@ from packages import compiled
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from ofadsl.compiler.emit_cost import emit_cost
+from ofadsl.compiler.emit.cost import emit_cost
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import check_text
 from ofadsl.cost.interpret import Profile, interpret

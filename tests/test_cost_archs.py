@@ -16,7 +16,7 @@ from cost_models import ROOT, SHIPPED, SPACES, model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ofadsl.compiler.emit_cost import emit_cost
+from ofadsl.compiler.emit.cost import emit_cost
 
 Arch = dict[str, Any]
 

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from ofadsl.choices import Arch
-from ofadsl.compiler.emit import compile_space, recorded, write
-from ofadsl.compiler.emit_text import shown_path
+from ofadsl.compiler.emit.package import compile_space, recorded, write
+from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import fault
 from ofadsl.specialize.archs import decode, read_json, space_of
 from ofadsl.specialize.pipeline import specialize

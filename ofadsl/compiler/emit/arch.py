@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ofadsl.compiler.emit_text import RESERVED_CHOICES, call, camel, identifier, literal
+from ofadsl.compiler.emit.text import RESERVED_CHOICES, call, camel, identifier, literal
 from ofadsl.compiler.tree import Checked, StageNode
 from ofadsl.expr import TRUE, Value, Var, apply, source
 from ofadsl.space import Dim, Requirement, Space

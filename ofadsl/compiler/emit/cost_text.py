@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ofadsl.compiler.emit_cost_formula import Formula
-from ofadsl.compiler.emit_text import WIDTH, identifier
+from ofadsl.compiler.emit.cost_formula import Formula
+from ofadsl.compiler.emit.text import WIDTH, identifier
 from ofadsl.cost.liveness import Part
 from ofadsl.cost.table import Order, Table, table_of
 from ofadsl.cost.terms import LARGEST_FACTOR, Term

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.emit_text import identifier, literal
+from ofadsl.compiler.emit.text import identifier, literal
 from ofadsl.compiler.scope import Function, Scope
 from ofadsl.expr import FUNCTIONS, TRUE, Const, Expr, apply, assignments, evaluate, upper
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import jinja2
 
-from ofadsl.compiler.emit_cost import emit_cost
-from ofadsl.compiler.emit_supernet import supernet_text
-from ofadsl.compiler.emit_text import literal, shown_path
+from ofadsl.compiler.emit.cost import emit_cost
+from ofadsl.compiler.emit.supernet import supernet_text
+from ofadsl.compiler.emit.text import literal, shown_path
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import checked_space
 from ofadsl.compiler.tree import Checked

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ofadsl.compiler.emit_text import literal
+from ofadsl.compiler.emit.text import literal
 from ofadsl.expr import Apply, Const, Expr, Var
 
 _FUNCTIONS = {
