@@ -163,7 +163,7 @@ class Var(Expr):
         self.depth = 0
         self.kind = _common({type(value) for value in self.values})
         self.size = max(map(_magnitude, (*self.values, allocate or 0)))
-        self.table = self.values if len(self.values) <= _SMALL else None
+        self.table = self.values if len(self.values) <= _TABLED else None
         self._hash = hash((name, self.values))
 
     __hash__ = Expr.__hash__
@@ -221,6 +221,7 @@ class Unknown(Expr):
 
 _SMALL = 32  # so many assignments are tried when an expression is made, to see if it is constant
 _SMALL_LOGIC = 512  # the same for conditions, which are more often constant than numbers are
+_TABLED = 128  # the values of so many are kept, for what the expression becomes a part of
 _LOGIC = frozenset(("==", "!=", "<", "<=", ">", ">=", "and", "or", "not"))
 
 
@@ -286,30 +287,38 @@ def apply(op: str, *operands: Expr | Value) -> Expr:
     Raises TooLargeError, ZeroDivisionError or TypeError where constants allow no result.
     """
     args = tuple(map(const, operands))
-    if UNKNOWN in args:
-        return UNKNOWN
-    if all(isinstance(arg, Const) for arg in args):
-        return Const(_checked(_FUNCTIONS[op](*(arg.value for arg in args))))  # type: ignore[attr-defined]
+    values = []
+    for arg in args:
+        if arg is UNKNOWN:
+            return UNKNOWN
+        if type(arg) is Const:
+            values.append(arg.value)
+    if len(values) == len(args):
+        return Const(_checked(_FUNCTIONS[op](*values)))
     simple = _identity(op, args)
     if simple is not None:
         return simple
     expr = Apply(op, args)
     number = combinations(expr.support)
-    if number <= (_SMALL_LOGIC if op in _LOGIC else _SMALL):
-        values = _values(expr)
-        first = values[0]
-        if all(type(v) is type(first) and v == first for v in values):
-            return Const(_checked(first))
-        if number <= _SMALL:
-            expr.table = values
+    limit = _SMALL_LOGIC if op in _LOGIC else _SMALL
+    if number <= max(limit, _TABLED):
+        table = _values(expr)
+        if number <= limit and table.count(table[0]) == number and _same_type(table):
+            return Const(_checked(table[0]))
+        if number <= _TABLED:
+            expr.table = table
     return expr
+
+
+def _same_type(values: tuple[Value, ...]) -> bool:
+    """Return whether all values have one type: 1, 1.0 and True are equal, and differ as text."""
+    return len(set(map(type, values))) == 1
 
 
 def _values(expr: Apply) -> tuple[Value, ...]:
     """Return the values of ``expr`` under every assignment, from those of its operands."""
     function = _FUNCTIONS[expr.op]
-    columns = [_spread(arg, expr.support) for arg in expr.args]
-    return tuple(function(*row) for row in zip(*columns, strict=True))
+    return tuple(map(function, *[_spread(arg, expr.support) for arg in expr.args]))
 
 
 def _spread(expr: Expr, support: tuple[Var, ...]) -> Iterable[Value]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ofadsl.expr import (
     TRUE,
@@ -27,6 +26,9 @@ from ofadsl.expr import (
     negate,
     tabulate,
 )
+
+if TYPE_CHECKING:
+    import random
 
 LARGEST_TABLE = 1 << 18
 """Requirements that couple more combinations than this cannot be counted exactly."""

@@ -8,7 +8,7 @@ from ofadsl.compiler import syntax
 from ofadsl.compiler.blame import given, origin, shown
 from ofadsl.compiler.evaluate import Evaluator, kind
 from ofadsl.compiler.scope import Place, Scope, Written
-from ofadsl.expr import UNKNOWN, Apply, Const, Expr, Var, apply, static
+from ofadsl.expr import UNKNOWN, Const, Expr, Var, apply, static
 from ofadsl.ops import Arg
 
 Defaults = Mapping[str, Mapping[str, Written]]
@@ -68,6 +68,8 @@ def op_value(arg: Arg, written: Written | None, evaluator: Evaluator, place: Pla
 
 def whole(name: str, value: Expr, written: Written, evaluator: Evaluator, place: Place) -> Expr:
     """Return a value as a whole number for every choice."""
+    if value.kind is int:
+        return value
     rounded = apply("round", value)
     choices = evaluator.refuted(apply("==", rounded, value), place)
     if choices is not None:
@@ -81,20 +83,7 @@ def whole(name: str, value: Expr, written: Written, evaluator: Evaluator, place:
     number = static(value)
     if number is not None:
         return Const(int(number)) if isinstance(number, int | float) else UNKNOWN
-    return value if _is_whole(value) else rounded
-
-
-def _is_whole(value: Expr) -> bool:
-    """Return whether ``value`` is made of whole numbers by operators that keep them whole."""
-    if isinstance(value, Const):
-        return isinstance(value.value, int)
-    if isinstance(value, Var):
-        return all(isinstance(v, int) for v in value.values)
-    assert isinstance(value, Apply)
-    if value.op in ("round", "floor", "divisible"):
-        return True
-    parts = value.args[1:] if value.op == "if" else value.args
-    return value.op != "/" and all(_is_whole(arg) for arg in parts)
+    return rounded
 
 
 def _one_of(arg: Arg) -> str:

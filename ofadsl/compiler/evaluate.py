@@ -29,8 +29,6 @@ from ofadsl.expr import (
     TooLargeError,
     Value,
     apply,
-    assignments,
-    evaluate,
     static,
 )
 
@@ -41,7 +39,7 @@ _KINDS = {bool: "a condition", int: "a number", float: "a number", str: "a word"
 
 def kind(value: Expr) -> str:
     """Return `a number`, `a condition` or `a word`."""
-    return _KINDS[type(evaluate(value, next(assignments(value.support))))]
+    return _KINDS[value.kind]
 
 
 @dataclass(slots=True)
@@ -296,11 +294,11 @@ class Evaluator:
             "`divisible` rounds to a multiple of a positive whole number",
             "what `divisible` gives is at least a positive whole number",
         )
-        wholes = [TRUE, *(apply("==", apply("round", arg), arg) for arg in args[1:])]
+        wholes = [TRUE, *(_is_whole(arg) for arg in args[1:])]
         for arg, whole, written, rule in zip(args, wholes, expr.arguments, rules, strict=False):
             choices = self.refuted(apply("and", apply(">", arg, 0), whole), place)
             if choices is not None:
-                help = "use at least 1" if whole == TRUE else "use a whole number from 1 on"
+                help = "use at least 1" if arg is args[0] else "use a whole number from 1 on"
                 label = f"{shown(arg, choices)} here"
                 self.blame("OFA057", rule, (written, scope), label, help)
                 return False
@@ -382,6 +380,10 @@ class Evaluator:
         except (ValueError, ArithmeticError) as error:
             self.report.add("OFA045", "this has no value", span, str(error))
         return UNKNOWN
+
+
+def _is_whole(value: Expr) -> Expr:
+    return TRUE if value.kind is int else apply("==", apply("round", value), value)
 
 
 def member_path(expr: syntax.Member | syntax.Index, scope: Scope) -> tuple[StageRef, str] | None:

@@ -7,7 +7,7 @@ import gc
 from collections.abc import Iterator
 from typing import Any
 
-from ofadsl.compiler import driver, recovery
+from ofadsl.compiler import driver
 from ofadsl.compiler.reading import read_source
 from ofadsl.compiler.syntax import Expression, File
 from ofadsl.compiler.tables import load
@@ -41,12 +41,19 @@ def read(source: Source, start: str) -> tuple[Any, Any]:
     value = None
     with no_collection():
         try:
-            value = driver.run(parser, tables.starts[start][1], recovery.recover)
+            value = driver.run(parser, tables.starts[start][1], recover)
         except driver.TooDeep as deep:
             parser.mistakes.append(too_deep(source, tokens.starts[deep.token]))
     if parser.mistakes:
         raise report(source, parser.mistakes)
     return value, tokens.comments
+
+
+def recover(parser: driver.Parser) -> bool:
+    """Report what the parser cannot go on with; say whether it can from somewhere else."""
+    from ofadsl.compiler import recovery  # on a mistake only: most texts have none
+
+    return recovery.recover(parser)
 
 
 @contextlib.contextmanager

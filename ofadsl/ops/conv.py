@@ -251,7 +251,7 @@ def is_image(x: Shape) -> Demand:
         code="OFA065",
         condition=const(len(x.spatial) == 2),
         message="this op works on images",
-        found=f"{x} comes in",
+        found="" if len(x.spatial) == 2 else f"{x} comes in",
         values={},
         help="put it before the features are flattened",
     )
