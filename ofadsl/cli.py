@@ -200,7 +200,7 @@ def show(
 
     checked = checked_space(file, settings)
     if graph is not None:
-        from ofadsl.compiler.draw import draw
+        from ofadsl.compiler.draw.picture import draw
 
         _write(graph, draw(checked))
         click.echo(f"wrote {graph}")
@@ -251,8 +251,8 @@ def fmt(files: tuple[Path, ...], check: bool, diff: bool) -> None:
     """
     import difflib
 
-    from ofadsl.compiler.parser import parse, read_source
-    from ofadsl.compiler.printer import format_file
+    from ofadsl.compiler.layout.printer import format_file
+    from ofadsl.compiler.parse.parser import parse, read_source
     from ofadsl.diagnostics import Diagnostics, Source
 
     changed = 0

@@ -33,7 +33,7 @@ def test_the_report_is_as_expected(
 
 def test_every_code_of_the_language_is_documented_and_tested() -> None:
     codes = set()
-    for source in (REPOSITORY / "ofadsl/compiler").glob("*.py"):
+    for source in (REPOSITORY / "ofadsl/compiler").rglob("*.py"):
         codes |= set(re.findall(r'"(OFA0[01]\d)"', source.read_text("utf-8")))
     documented = re.findall(r"^### (OFA0[01]\d)", (REPOSITORY / "docs/errors.md").read_text(), re.M)
     assert sorted(codes) == documented

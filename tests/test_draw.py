@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-from ofadsl.compiler.draw import draw
-from ofadsl.compiler.draw_svg import DASH, TIMES, Canvas, text_width
+from ofadsl.compiler.draw.picture import draw
+from ofadsl.compiler.draw.svg import DASH, TIMES, Canvas, text_width
 from ofadsl.compiler.pipeline import check_text, checked_space
 from ofadsl.compiler.tree import Checked, StageNode
 

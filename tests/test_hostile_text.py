@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ofadsl.compiler.parser import parse, read_source
-from ofadsl.compiler.reading import LIMIT
+from ofadsl.compiler.parse.parser import parse, read_source
+from ofadsl.compiler.parse.reading import LIMIT
 from ofadsl.diagnostics import Diagnostics, Source
 
 N = 10_000

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from texts import MBV3, soups, spoilt
 
-from ofadsl.compiler import tables
-from ofadsl.compiler.parser import parse, parse_expression
-from ofadsl.compiler.spelling import spell
+from ofadsl.compiler.layout.spelling import spell
+from ofadsl.compiler.parse import tables
+from ofadsl.compiler.parse.parser import parse, parse_expression
 from ofadsl.compiler.syntax import (
     Binary,
     BlockDecl,
@@ -178,7 +178,9 @@ def test_an_empty_file_is_a_file() -> None:
 
 def test_the_stored_table_is_that_of_the_grammar() -> None:
     stored = tables.to_text(tables.build(tables.grammar_text()))
-    assert tables.table_path().read_text("utf-8") == stored, "run python -m ofadsl.compiler.tables"
+    assert tables.table_path().read_text("utf-8") == stored, (
+        "run python -m ofadsl.compiler.parse.tables"
+    )
 
 
 def test_an_old_table_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from texts import MBV3, spoilt
 from trees import expressions, files
 
-from ofadsl.compiler.parser import parse, parse_expression
-from ofadsl.compiler.printer import format_file
-from ofadsl.compiler.spelling import spell
+from ofadsl.compiler.layout.printer import format_file
+from ofadsl.compiler.layout.spelling import spell
+from ofadsl.compiler.parse.parser import parse, parse_expression
 from ofadsl.compiler.syntax import Expression, File
 from ofadsl.diagnostics import Diagnostics, Source
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from texts import MBV3
 
-from ofadsl.compiler.parser import parse, parse_expression
+from ofadsl.compiler.parse.parser import parse, parse_expression
 from ofadsl.diagnostics import Diagnostic, Diagnostics, Source
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.parser import parse
-from ofadsl.compiler.reading import read_source
+from ofadsl.compiler.parse.parser import parse
+from ofadsl.compiler.parse.reading import read_source
 from ofadsl.compiler.report import Report
 from ofadsl.diagnostics import Diagnostics, Source
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ofadsl.compiler.check import check
 from ofadsl.compiler.library import load
-from ofadsl.compiler.parser import read_source
+from ofadsl.compiler.parse.parser import read_source
 from ofadsl.compiler.tree import Checked
 from ofadsl.diagnostics import Source, fault
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ofadsl.compiler import syntax
 from ofadsl.compiler.evaluate import Evaluator
 from ofadsl.compiler.names import nearest
-from ofadsl.compiler.parser import parse_expression
+from ofadsl.compiler.parse.parser import parse_expression
 from ofadsl.compiler.report import Report
 from ofadsl.compiler.scope import Place, Scope
 from ofadsl.diagnostics import Diagnostics, Source, Span

@@ -1,7 +1,7 @@
 """The parse table: from the grammar file to the numbers that the parser runs on.
 
 Lark makes the table; that takes longer than parsing, so it is kept in ``grammars/ofa.json``, which
-``python -m ofadsl.compiler.tables`` writes. A table that is older than its grammar is made anew.
+``python -m ofadsl.compiler.parse.tables`` writes. One older than its grammar is made anew.
 """
 
 from __future__ import annotations

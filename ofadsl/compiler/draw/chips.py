@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import isclose
 
-from ofadsl.compiler.draw_cards import Elastic, Owner
-from ofadsl.compiler.draw_svg import DASH, Canvas, text_width
+from ofadsl.compiler.draw.cards import Elastic, Owner
+from ofadsl.compiler.draw.svg import DASH, Canvas, text_width
 from ofadsl.expr import Value
 
 HEIGHT = 22

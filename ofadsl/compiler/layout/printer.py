@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.spelling import Item, bodies, flat, head, inline, item, spell
-from ofadsl.compiler.writing import Writer
+from ofadsl.compiler.layout.spelling import Item, bodies, flat, head, inline, item, spell
+from ofadsl.compiler.layout.writing import Writer
 
 WIDTH = 100
 STEP = "  "

@@ -9,8 +9,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from ofadsl.compiler.parse.tables import BAD, END, Tables
 from ofadsl.compiler.syntax import Comment
-from ofadsl.compiler.tables import BAD, END, Tables
 from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, Span
 
 MISTAKES = 100  # more of them in one file say no more

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ofadsl.compiler.draw_marks import marks, runs, stride_marks, walk, written
-from ofadsl.compiler.draw_svg import DASH, TIMES
+from ofadsl.compiler.draw.marks import marks, runs, stride_marks, walk, written
+from ofadsl.compiler.draw.svg import DASH, TIMES
 from ofadsl.compiler.tree import (
     BlockNode,
     BranchNode,

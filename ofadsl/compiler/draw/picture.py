@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import sqrt
 
-from ofadsl.compiler.draw_cards import Card, Elastic, cards, network_choices
-from ofadsl.compiler.draw_chips import LINE, chips, draw_chips, flow, height, marks
-from ofadsl.compiler.draw_svg import DASH, RAISED, TIMES, Canvas, text_width
+from ofadsl.compiler.draw.cards import Card, Elastic, cards, network_choices
+from ofadsl.compiler.draw.chips import LINE, chips, draw_chips, flow, height, marks
+from ofadsl.compiler.draw.svg import DASH, RAISED, TIMES, Canvas, text_width
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.tree import Checked
 from ofadsl.expr import evaluate

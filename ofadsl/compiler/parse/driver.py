@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ofadsl.compiler.build import BUILDERS
-from ofadsl.compiler.tables import END, Rule, Tables
-from ofadsl.compiler.tokens import Tokens
+from ofadsl.compiler.parse.build import BUILDERS
+from ofadsl.compiler.parse.tables import END, Rule, Tables
+from ofadsl.compiler.parse.tokens import Tokens
 from ofadsl.diagnostics import Diagnostic, Source, Span
 
 NESTING = 100  # levels of brackets, and of the tree: what reads it may recurse

@@ -7,11 +7,11 @@ import gc
 from collections.abc import Iterator
 from typing import Any
 
-from ofadsl.compiler import driver
-from ofadsl.compiler.reading import read_source
+from ofadsl.compiler.parse import driver
+from ofadsl.compiler.parse.reading import read_source
+from ofadsl.compiler.parse.tables import load
+from ofadsl.compiler.parse.tokens import MISTAKES, place, tokenize
 from ofadsl.compiler.syntax import Expression, File
-from ofadsl.compiler.tables import load
-from ofadsl.compiler.tokens import MISTAKES, place, tokenize
 from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, ordered
 
 __all__ = ["parse", "parse_expression", "read_source"]
@@ -51,7 +51,7 @@ def read(source: Source, start: str) -> tuple[Any, Any]:
 
 def recover(parser: driver.Parser) -> bool:
     """Report what the parser cannot go on with; say whether it can from somewhere else."""
-    from ofadsl.compiler import recovery  # on a mistake only: most texts have none
+    from ofadsl.compiler.parse import recovery  # on a mistake only: most texts have none
 
     return recovery.recover(parser)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ofadsl.compiler.driver import CLOSER, Parser
-from ofadsl.compiler.lookahead import (
+from ofadsl.compiler.parse.driver import CLOSER, Parser
+from ofadsl.compiler.parse.lookahead import (
     anchor,
     closes_well,
     first_token,
@@ -12,8 +12,8 @@ from ofadsl.compiler.lookahead import (
     kind,
     starts_line,
 )
+from ofadsl.compiler.parse.tables import END
 from ofadsl.compiler.syntax import BlockDecl, SpaceDecl
-from ofadsl.compiler.tables import END
 from ofadsl.diagnostics import Diagnostic, Span
 
 OPENER = {closer: opener for opener, closer in CLOSER.items()}

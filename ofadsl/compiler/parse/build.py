@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.tables import SEQUENCES
-from ofadsl.compiler.tokens import number_value
+from ofadsl.compiler.parse.tables import SEQUENCES
+from ofadsl.compiler.parse.tokens import number_value
 from ofadsl.diagnostics import Span
 
 Values = list[Any]  # tokens (their spans' text), nodes and tuples, as the rule has them

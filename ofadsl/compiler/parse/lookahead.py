@@ -5,8 +5,8 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator
 
-from ofadsl.compiler.driver import CLOSER, Parser
-from ofadsl.compiler.tables import END, Tables
+from ofadsl.compiler.parse.driver import CLOSER, Parser
+from ofadsl.compiler.parse.tables import END, Tables
 from ofadsl.diagnostics import Span
 
 LOOK = 100  # tokens, to tell a set from a body

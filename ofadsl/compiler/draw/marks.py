@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ofadsl.compiler.draw_svg import DASH
+from ofadsl.compiler.draw.svg import DASH
 from ofadsl.compiler.scope import Written
 from ofadsl.compiler.tree import (
     BlockNode,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ofadsl.compiler.driver import CLOSER, Bracket, Parser
-from ofadsl.compiler.lookahead import (
+from ofadsl.compiler.parse.driver import CLOSER, Bracket, Parser
+from ofadsl.compiler.parse.lookahead import (
     after,
     anchor,
     closes_well,
@@ -15,7 +15,7 @@ from ofadsl.compiler.lookahead import (
     starts_line,
     token_span,
 )
-from ofadsl.compiler.skipping import (
+from ofadsl.compiler.parse.skipping import (
     DECLARATIONS,
     OPENER,
     declares,
@@ -25,7 +25,7 @@ from ofadsl.compiler.skipping import (
     skip_statement,
     unwind,
 )
-from ofadsl.compiler.tables import END
+from ofadsl.compiler.parse.tables import END
 from ofadsl.diagnostics import Span
 
 SIGN = {

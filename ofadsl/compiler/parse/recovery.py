@@ -10,9 +10,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 
-from ofadsl.compiler.brackets import Notes, mismatched, unclosed_body, unclosed_bracket, unmatched
-from ofadsl.compiler.driver import Parser, reduce, text
-from ofadsl.compiler.lookahead import (
+from ofadsl.compiler.parse.brackets import (
+    Notes,
+    mismatched,
+    unclosed_body,
+    unclosed_bracket,
+    unmatched,
+)
+from ofadsl.compiler.parse.driver import Parser, reduce, text
+from ofadsl.compiler.parse.lookahead import (
     accepted,
     after,
     anchor,
@@ -22,10 +28,10 @@ from ofadsl.compiler.lookahead import (
     kind,
     token_span,
 )
-from ofadsl.compiler.skipping import DECLARATIONS, insert, report, skip_statement, unwind
-from ofadsl.compiler.tables import BAD, END
-from ofadsl.compiler.tokens import MISTAKES
-from ofadsl.compiler.wording import BROKEN_LINE, advice, expected, found
+from ofadsl.compiler.parse.skipping import DECLARATIONS, insert, report, skip_statement, unwind
+from ofadsl.compiler.parse.tables import BAD, END
+from ofadsl.compiler.parse.tokens import MISTAKES
+from ofadsl.compiler.parse.wording import BROKEN_LINE, advice, expected, found
 
 Repair = Callable[[Parser], bool]
 SOON = 2  # tokens without an error, before a new one is believed

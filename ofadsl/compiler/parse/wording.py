@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ofadsl.compiler.driver import Parser, text
-from ofadsl.compiler.lookahead import kind
+from ofadsl.compiler.parse.driver import Parser, text
+from ofadsl.compiler.parse.lookahead import kind
 
 SHOWN = 40  # characters of what was found
 

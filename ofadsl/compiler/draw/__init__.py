@@ -1,0 +1,1 @@
+"""From a checked space to a picture of it."""

@@ -1,0 +1,1 @@
+"""From a syntax tree back to text, in its canonical layout."""
