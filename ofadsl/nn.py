@@ -179,8 +179,9 @@ def _cut(name: str, param: Param, symbolic: Param) -> list[str]:
 def _shrink(weight: Tensor, large: int, small: int, transform: Tensor) -> Tensor:
     """Crop the centre and apply a kernel transform (Cai et al. 2020, section 3.2)."""
     start, end = (large - small) // 2, (large + small) // 2
-    centre = weight[:, :, start:end, start:end].flatten(2)
-    return torch.unflatten(torch.nn.functional.linear(centre, transform), 2, (small, small))
+    centre = weight[:, :, start:end, start:end]
+    shrunk = torch.nn.functional.linear(centre.reshape(-1, small * small), transform)
+    return shrunk.view(centre.shape)
 
 
 def _deal(weight: Tensor, axis: int, parts: int) -> Tensor:
