@@ -343,7 +343,7 @@ def _spread(expr: Expr, support: tuple[Var, ...]) -> Iterable[Value]:
 def _checked(value: Value) -> Value:
     if isinstance(value, str) or (math.isfinite(value) and abs(value) <= LARGEST):
         return value
-    raise TooLargeError(f"a number beyond {LARGEST:.0e}")
+    raise TooLargeError(f"this goes beyond {LARGEST:.0e}")
 
 
 def _identity(op: str, args: tuple[Expr, ...]) -> Expr | None:
@@ -390,10 +390,10 @@ _FLAT = 16
 def bounded(expr: Expr) -> Expr:
     """Return ``expr``; raise TooLargeError where it nests too deeply or grows without bounds."""
     if expr.depth > DEEPEST:
-        raise TooLargeError(f"a value made in more than {DEEPEST} steps")
+        raise TooLargeError(f"this is made in more than {DEEPEST} steps")
     values = expr.table or ()
     if expr.size > _HUGE or any(_magnitude(value) > LARGEST for value in values):
-        raise TooLargeError(f"a number beyond {LARGEST:.0e}")
+        raise TooLargeError(f"this goes beyond {LARGEST:.0e}")
     return expr
 
 

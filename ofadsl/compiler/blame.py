@@ -64,13 +64,13 @@ def _outer(written: Written) -> tuple[Scope, Written] | None:
 
 
 def shown(value: Expr, choices: Mapping[str, Value]) -> str:
-    """Return a value, and the choices that lead to it."""
+    """Return a value found, and the choices that lead to it."""
     if any(var.name not in choices for var in value.support):
-        return f"`{value}`"
+        return f"`{value}` here"
     text = str(evaluate(value, choices))
     where = [f"{var.name} is {choices[var.name]}" for var in value.support]
     obvious = isinstance(value, Var) or not where
-    return text if obvious else f"{text}, where {' and '.join(where[:3])}"
+    return f"{text} here" if obvious else f"{text}, where {' and '.join(where[:3])}"
 
 
 def found(demand: Demand, choices: Mapping[str, Value]) -> str:

@@ -73,7 +73,7 @@ def whole(name: str, value: Expr, written: Written, evaluator: Evaluator, place:
     rounded = apply("round", value)
     choices = evaluator.refuted(apply("==", rounded, value), place)
     if choices is not None:
-        rule, label = f"`{name}` takes a whole number", f"{shown(value, choices)} here"
+        rule, label = f"`{name}` takes a whole number", shown(value, choices)
         used = written[0].span
         span = origin(written, choices) if isinstance(value, Var) else given(written)[0].span
         notes = () if span == used else evaluator.report.reached(used)

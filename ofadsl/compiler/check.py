@@ -162,7 +162,7 @@ def _image(
     count = evaluator.value(channels, inner, NOWHERE)
     number = static(count)
     if count is not UNKNOWN and not (isinstance(number, int) and number > 0):
-        label = f"{count} here"
+        label = "this depends on choices" if count.support else f"{count} here"
         rule = "images have a fixed, positive number of channels"
         evaluator.report.add("OFA048", rule, channels.span, label)
         count = UNKNOWN

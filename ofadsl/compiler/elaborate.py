@@ -39,6 +39,7 @@ from ofadsl.expr import (
     Value,
     Var,
     apply,
+    bounded,
     negate,
     select,
     static,
@@ -137,10 +138,13 @@ class Elaborator:
         if flow.place.stage is None and not flow.prefix:
             flow.scope.bind("in", flow.x.channels)
         try:
-            return self._elaborated(statement, flow)
-        except TooLargeError:
-            rule, label = "a size is too large", "the sizes grow beyond any network here"
-            self.evaluator.report.add("OFA045", rule, statement.span, label)
+            node = self._elaborated(statement, flow)
+            shape = output(node)
+            for extent in (shape.channels, *shape.spatial):
+                bounded(extent)
+            return node
+        except TooLargeError as error:
+            self.evaluator.report.add("OFA045", "a size is too large", statement.span, str(error))
             return _unknown_node(statement, flow)
 
     def _elaborated(self, statement: Part, flow: Flow) -> TreeNode:

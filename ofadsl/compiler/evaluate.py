@@ -21,6 +21,7 @@ from ofadsl.compiler.scope import Choices, Function, Meaning, Place, Scope, Stag
 from ofadsl.compiler.sets import Number, read_range, read_set
 from ofadsl.diagnostics import Span
 from ofadsl.expr import (
+    DEEPEST,
     LARGEST,
     TRUE,
     UNKNOWN,
@@ -29,6 +30,7 @@ from ofadsl.expr import (
     TooLargeError,
     Value,
     apply,
+    bounded,
     static,
 )
 
@@ -126,7 +128,11 @@ class Evaluator:
             case syntax.Member() | syntax.Index():
                 return self._member(expr, scope)
             case _:
-                return self._operation(expr, scope, place, hint)
+                found = self._operation(expr, scope, place, hint)
+                if not isinstance(found, Expr) or found.depth <= DEEPEST:
+                    return found
+                deep = found
+                return self._guarded(expr.span, lambda: deep)
 
     def _operation(
         self,
@@ -299,7 +305,7 @@ class Evaluator:
             choices = self.refuted(apply("and", apply(">", arg, 0), whole), place)
             if choices is not None:
                 help = "use at least 1" if arg is args[0] else "use a whole number from 1 on"
-                label = f"{shown(arg, choices)} here"
+                label = shown(arg, choices)
                 self.blame("OFA057", rule, (written, scope), label, help)
                 return False
         return True
@@ -366,17 +372,22 @@ class Evaluator:
             return f"stage `{name}` has {blocks} blocks", f"the last one is `{name}[{blocks - 1}]`"
         if key not in known:
             label = f"stage `{name}` has no dimension `{key}`"
-            return label, nearest(key, known) or f"it has {', '.join(f'`{k}`' for k in known)}"
+            parts = [k for k in known if k.endswith(f".{key}")]
+            near = f"did you mean `{parts[0]}`?" if parts else nearest(key, known)
+            return label, near or f"it has {', '.join(f'`{k}`' for k in known)}"
         if ref.block is None:
             return "which block?", f"write `{name}[0].{key}` for the first"
         return f"block {ref.block} of stage `{name}` has no `{key}`", ""
 
     def _guarded(self, span: Span, compute: Callable[[], Expr]) -> Expr:
         try:
-            return compute()
-        except TooLargeError:
-            label = f"this goes beyond {LARGEST:.0e}"
-            self.report.add("OFA045", "a number is too large", span, label)
+            return bounded(compute())
+        except TooLargeError as error:
+            rule, help = (
+                "a value is too large, or made in too many steps",
+                "a network needs neither",
+            )
+            self.report.add("OFA045", rule, span, str(error), help)
         except (ValueError, ArithmeticError) as error:
             self.report.add("OFA045", "this has no value", span, str(error))
         return UNKNOWN
@@ -417,5 +428,5 @@ def base_name(expr: syntax.Expression) -> syntax.Name | None:
 
 def _bounded(number: int | float) -> Expr:
     if abs(number) > LARGEST:
-        raise TooLargeError
+        raise TooLargeError(f"this goes beyond {LARGEST:.0e}")
     return Const(number)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.library import Program, statements
+from ofadsl.compiler.library import Program, prelude_index, statements
 from ofadsl.compiler.names import BUILTINS, WORDS, nearest
 from ofadsl.compiler.report import Report
 from ofadsl.diagnostics import Span
@@ -108,9 +108,8 @@ class Resolver:
                 elif call.callee.text in path:
                     chain = [*path[path.index(call.callee.text) :], call.callee.text]
                     label = " calls ".join(f"`{name}`" for name in chain)
-                    self.report.add(
-                        "OFA026", "a block must not call itself", call.callee.span, label
-                    )
+                    rule, help = "a block must not call itself", "a stage repeats what is in it"
+                    self.report.add("OFA026", rule, call.callee.span, label, help)
                 elif call.callee.text not in done:
                     stack.append((call.callee.text, iter(graph[call.callee.text])))
                     path.append(call.callee.text)
@@ -210,8 +209,11 @@ class Resolver:
 
     def _stage(self, stage: syntax.Stage, names: Names, where: str) -> None:
         if where != "space":
-            label = "this one is inside another body"
-            self.report.add("OFA030", "stages stand in a space", stage.name.span, label)
+            label, help = "this one is inside another body", "move it out, and give it a depth of 0"
+            rule = "stages stand in a space"
+            self.report.add(
+                "OFA030", rule, stage.name.span, label, help if where == "inside" else ""
+            )
         self._expression(stage.depth, names)
         self._label(stage.name, names.labels)
         inner = Names(parent=names, values={"in", "first", "index"})
@@ -230,11 +232,14 @@ class Resolver:
 
     def _let(self, let: syntax.Let, names: Names, taken: dict[str, Span] | None = None) -> None:
         inner = Names(parent=names, values={p.text for p in let.parameters or ()})
+        parameters: dict[str, Span] = {}
+        for parameter in let.parameters or ():
+            self._label(parameter, parameters)
         self._expression(let.value, inner)
-        if let.parameters is None:
-            self._define(let.name, names, taken)
-            return
-        names.functions[let.name.text] = len(let.parameters)
+        self._define(let.name, names, taken)
+        if let.parameters is not None:
+            names.values.discard(let.name.text)
+            names.functions[let.name.text] = len(let.parameters)
 
     def _define(self, name: syntax.Name, names: Names, taken: dict[str, Span] | None) -> None:
         if name.text in BUILTINS:
@@ -280,7 +285,8 @@ class Resolver:
             known = tuple(arg.name for arg in declared)
             needed = {arg.name for arg in declared if arg.default is None}
         else:
-            help = nearest(callee.text, [*OPS, *self.parameters])
+            help = nearest(callee.text, [*OPS, *self.parameters, *prelude_index()])
+            help = f"write `act({callee.text})`" if callee.text in WORDS else help
             rule, label = "unknown op or block", f"nothing is called `{callee.text}`"
             if self.complete:
                 self.report.add("OFA021", rule, callee.span, label, help)
@@ -322,7 +328,8 @@ class Resolver:
         missing = [name for name in known if name in set(needed) and name not in given]
         if missing and callee.text not in self.defaulted:
             label = f"`{callee.text}` needs {', '.join(f'`{name}`' for name in missing)}"
-            self.report.add("OFA023", "an argument is missing", callee.span, label)
+            help = f"write `{callee.text}({', '.join(f'{name}: ...' for name in missing)})`"
+            self.report.add("OFA023", "an argument is missing", callee.span, label, help)
 
     defaulted: set[str] = field(default_factory=set)
 

@@ -43,15 +43,24 @@ def bind_parameters(
             report.add("OFA029", "a parameter needs a value", span, "no default", help)
         fixed = static(value)
         if value is not UNKNOWN and fixed is None:
-            report.add("OFA048", "a parameter is the same in every subnet", span)
+            rule, help = (
+                "a parameter is the same in every subnet",
+                "make it a `choice` in the space",
+            )
+            report.add("OFA048", rule, span, "its default is a set", help)
             value = UNKNOWN
         if fixed is not None and allowed is not None and fixed not in allowed:
-            help = f"one of {', '.join(map(str, allowed))}"
-            report.add("OFA029", f"`{name}` takes one of a few values", span, f"{fixed}", help)
+            help = f"use one of {', '.join(map(_spelt, allowed))}"
+            rule = f"`{name}` takes one of a few values"
+            report.add("OFA029", rule, span, f"{_spelt(fixed)} is none of them", help)
         scope.bind(name, value, parameter.default, scope)
         if fixed is not None:
             result.append((name, fixed))
     return tuple(result)
+
+
+def _spelt(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _allowed(parameter: syntax.Parameter, scope: Scope, evaluator: Evaluator) -> list[Value] | None:
@@ -71,6 +80,9 @@ def _allowed(parameter: syntax.Parameter, scope: Scope, evaluator: Evaluator) ->
     return values
 
 
+_SETTING = "a setting is a number, true, false or a word"
+
+
 def _setting(name: str, text: str, scope: Scope, report: Report) -> tuple[Expr, Span]:
     """Return the value written on the command line."""
     source = Source(path="--set", text=f"{name}={text}")
@@ -78,7 +90,9 @@ def _setting(name: str, text: str, scope: Scope, report: Report) -> tuple[Expr, 
     try:
         expr = parse_expression(Source(path="--set", text=text))
     except Diagnostics:
-        report.add("OFA029", "a setting is a number, true, false or a word", span, "not one")
+        report.add(
+            "OFA029", "a setting is a number, true, false or a word", span, "this is neither"
+        )
         return UNKNOWN, span
     if isinstance(expr, syntax.Unary) and isinstance(expr.operand, syntax.Number):
         return const(-expr.operand.value), span
@@ -86,7 +100,7 @@ def _setting(name: str, text: str, scope: Scope, report: Report) -> tuple[Expr, 
         return const(expr.value), span
     if isinstance(expr, syntax.Name):
         return Const(expr.text), span
-    report.add("OFA029", "a setting is a number, true, false or a word", span, "not one")
+    report.add("OFA029", _SETTING, span, "this is neither")
     return UNKNOWN, span
 
 

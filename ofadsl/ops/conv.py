@@ -224,16 +224,6 @@ def window_demands(x: Shape, kernel: Size, stride: int) -> Iterator[Demand]:
         argument="kernel",
     )
     extent = x.spatial[0]
-    padded = extent + (apply("//", kernel, 2) * 2)
-    yield Demand(
-        code="OFA063",
-        condition=apply("<=", kernel, padded),
-        message="a kernel must not be larger than the padded feature map",
-        found="kernel {kernel} on a feature map of {extent}x{extent}",
-        values={"kernel": kernel, "extent": extent},
-        help="use a smaller kernel, fewer strides before it, or larger images",
-        argument="kernel",
-    )
     yield Demand(
         code="OFA064",
         condition=apply("or", apply("==", stride, 1), apply(">=", extent, stride)),
