@@ -1,0 +1,59 @@
+"""The prior scales that are tried: a fit is their average, weighted by how well each explains."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Literal
+
+Sources = Literal["none", "all", "one"]
+FEW = 20
+"""With fewer samples, noise cannot be told from outliers, nor from drift."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Relative scales: of noise, of smooth and of single deviations of layers, of drift."""
+
+    noise: float
+    smooth: float
+    single: float
+    drift: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """The columns of a trend: how far each class may leave the totals, and which sources help."""
+
+    spread: float
+    sources: Sources
+
+
+NOISES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16)
+DEVIATIONS = ((0.0, 0.0), (0.05, 0.02), (0.15, 0.05), (0.3, 0.15))
+_DRIFTING = (0.02, 0.04, 0.08)
+
+
+def settings(n: int, *, ordered: bool) -> tuple[Setting, ...]:
+    """Return what is tried for ``n`` samples; ``ordered``: when each was taken is known."""
+    pairs = list(itertools.product(DEVIATIONS, NOISES))
+    still = [Setting(noise=noise, smooth=a, single=b) for (a, b), noise in pairs]
+    if n < FEW or not ordered:
+        return tuple(still)
+    moving = [
+        Setting(noise=noise, smooth=a, single=b, drift=1.4 * noise)
+        for (a, b), noise in pairs
+        if noise in _DRIFTING
+    ]
+    return (*still, *moving)
+
+
+def trends(n: int, sources: int) -> tuple[Columns, ...]:
+    """Return the trends that are tried for ``n`` samples and so many sources."""
+    alone = [Columns(spread=spread, sources="none") for spread in (0.03, 0.1, 0.3)]
+    if not sources:
+        return tuple(alone)
+    one = [Columns(spread=spread, sources="one") for spread in (0.02, 0.08)]
+    if n < FEW:
+        return (*alone, *one)
+    return (*alone, *one, Columns(spread=0.1, sources="all"))
