@@ -22,6 +22,8 @@ LARGEST = 10**15
 
 DEEPEST = 100
 """Levels of operators in an expression of a space; generated code nests as deeply."""
+WIDEST = 1024
+"""Dimensions that one value depends on."""
 _HUGE = 1e40  # sizes are rough bounds: beyond this nothing is the size of a network
 
 
@@ -299,6 +301,8 @@ def apply(op: str, *operands: Expr | Value) -> Expr:
     if simple is not None:
         return simple
     expr = Apply(op, args)
+    if len(expr.support) > WIDEST:
+        raise TooLargeError(f"this depends on more than {WIDEST} dimensions")
     number = combinations(expr.support)
     limit = _SMALL_LOGIC if op in _LOGIC else _SMALL
     if number <= max(limit, _TABLED):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ofadsl.compiler import syntax
@@ -11,7 +12,7 @@ from ofadsl.compiler.evaluate import Evaluator
 from ofadsl.compiler.library import Program
 from ofadsl.compiler.names import WORDS
 from ofadsl.compiler.prove import Prover
-from ofadsl.compiler.report import Report
+from ofadsl.compiler.report import EnoughError, Report
 from ofadsl.compiler.require import requirements
 from ofadsl.compiler.resolve import options, resolve
 from ofadsl.compiler.scope import Choices, Place, Scope
@@ -43,7 +44,8 @@ def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
     Raises Diagnostics with every mistake found.
     """
     names = program.report
-    resolve(program, names)
+    with suppress(EnoughError):
+        resolve(program, names)
     spaces = program.spaces()
     for extra in spaces[1:]:
         label, help = "this is another one", "move it to a file of its own"
@@ -70,6 +72,8 @@ def _attempt(task: Task, given: tuple[Expr, ...]) -> tuple[Report, Checked | Non
     report = Report(shipped=frozenset(id(file.span.source) for file in task.program.shipped))
     try:
         return report, _read(task, report, given)
+    except EnoughError:
+        report.steps.clear()
     except SpaceTooLargeError as error:
         report.steps.clear()
         report.add("OFA054", str(error), error.span, error.label)
@@ -96,8 +100,8 @@ def _read(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | None
     scope = files[id(task.program.main)].inner()
     params = bind_parameters(task.space, task.settings, scope, evaluator)
     x = _images(task.space, scope, evaluator)
-    flow = _flow(x, scope, elaborator.labels(task.space.body))
     elaborator.room(task.space.name.span, tally(task.space.body, task.counts))
+    flow = _flow(x, scope, elaborator.labels(task.space.body))
     body = elaborator.body(task.space.body, flow)
     if not body.nodes:
         report.add("OFA058", "a space needs an operation", task.space.name.span, "none here")

@@ -21,13 +21,15 @@ def labels(body: Body) -> dict[int, str]:
     parts = list(_parts(body, "", ""))
     result = {id(part): name for part, name, given in parts if given}
     taken = set(result.values())
+    numbers: dict[str, int] = {}
     for part, base, given in parts:
         if given:
             continue
-        name, number = base, 2
+        name, number = base, numbers.get(base, 2)
         while name in taken:
             name = f"{base}_{number}"
             number += 1
+        numbers[base] = number
         taken.add(name)
         result[id(part)] = name
     return result

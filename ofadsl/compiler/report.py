@@ -21,6 +21,10 @@ FEW = 2
 Note = tuple[Span, str]
 
 
+class EnoughError(Exception):
+    """More mistakes than are shown: nothing is read any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A call of a block that leads to where elaboration stands."""
@@ -80,10 +84,13 @@ class Report:
         inside = [i for i, step in enumerate(self.steps) if step.holds(span)]
         chain = tuple(self.steps[: inside[-1] + 1]) if inside else ()
         failure = Failure(item=item, span=span, chain=chain)
-        if not chain:
+        if chain:
+            key = (*failure.key, *(id(step.call) for step in chain))
+            self.failures.setdefault(key, failure)
+        else:
             self.found.setdefault(failure.key, item)
-            return
-        self.failures.setdefault((*failure.key, *(id(step.call) for step in chain)), failure)
+        if max(len(self.found), len(self.failures)) > MOST:
+            raise EnoughError
 
     def enter(self, call: syntax.Call, block: syntax.BlockDecl) -> None:
         """Note that what follows is in the body of a block."""

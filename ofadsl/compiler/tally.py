@@ -7,14 +7,17 @@ from collections.abc import Iterable, Mapping
 from ofadsl.compiler import syntax
 from ofadsl.compiler.library import statements
 
+DEEPEST = 256
+"""No stage has more blocks."""
+
 MANY = 1 << 40
 """Larger counts are not told apart."""
 
 
 def tally(body: Iterable[syntax.Statement], counts: Mapping[str, int]) -> int:
-    """Return how many ops and blocks a body opens, its stages once; ``counts`` is of blocks.
+    """Return how many ops and blocks a body opens; ``counts`` is of blocks.
 
-    Of the two ways of an `if` the longer one counts.
+    Of the two ways of an `if` the longer one counts, and a stage as often as its text says.
     """
     total = 0
     for statement in body:
@@ -23,7 +26,9 @@ def tally(body: Iterable[syntax.Statement], counts: Mapping[str, int]) -> int:
                 total += 1 + counts.get(callee.text, 0)
             case syntax.If(then=then, orelse=orelse):
                 total += max(tally(then, counts), tally(orelse, counts))
-            case syntax.Stage(body=inner) | syntax.Residual(body=inner):
+            case syntax.Stage(depth=depth, body=inner):
+                total += _times(depth) * tally(inner, counts)
+            case syntax.Residual(body=inner):
                 total += tally(inner, counts)
             case syntax.Branches(branches=branches):
                 total += sum(tally(branch, counts) for branch in branches)
@@ -32,6 +37,14 @@ def tally(body: Iterable[syntax.Statement], counts: Mapping[str, int]) -> int:
             case _:
                 pass
     return min(total, MANY)
+
+
+def _times(depth: syntax.Expression) -> int:
+    """Return the largest depth where it is written as a number."""
+    last = depth.high if isinstance(depth, syntax.RangeLit) else depth
+    if isinstance(last, syntax.Number) and isinstance(last.value, int):
+        return max(1, min(last.value, DEEPEST))
+    return 1
 
 
 def tallies(blocks: Mapping[str, syntax.BlockDecl]) -> dict[str, int]:
