@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ofadsl.expr import (
+    FALSE,
     TRUE,
     Expr,
     Value,
@@ -144,6 +145,28 @@ class Space:
         """Return whether the choices meet every requirement."""
         values = self.values(arch)
         return all(evaluate(r.condition, values) for r in self.requirements)
+
+    def restrict(self, choices: Mapping[str, Collection[Value]]) -> Space:
+        """Return the space with dimensions, by name, narrowed to some of their values.
+
+        The dimensions and the order of choices stay, so archs of one are archs of the other.
+        Raises KeyError for a name that is no dimension, ValueError for a value it cannot take.
+        """
+        dims = {dim.var.name: dim for dim in self.dims}
+        added = []
+        for name, kept in choices.items():
+            var = dims[name].var
+            strange = [value for value in kept if value not in var.values]
+            if strange or not kept:
+                raise ValueError(f"{name} is one of {var.values}, not {strange or 'nothing'}")
+            allowed: Expr = FALSE
+            for value in var.values:
+                if value in kept:
+                    allowed = apply("or", allowed, apply("==", var, value))
+            text = f"{name} in {tuple(v for v in var.values if v in kept)}"
+            whole = effective(allowed, dims)
+            added.append(Requirement(text=text, condition=whole, said=allowed))
+        return replace(self, requirements=(*self.requirements, *added))
 
     def to_json(self, arch: tuple[int, ...]) -> dict[str, Any]:
         """Return the arch as arch.json writes it; what does not matter is left out."""
