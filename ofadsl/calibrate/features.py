@@ -6,17 +6,20 @@ sums of the rows that its choices select. Layers that do the same work share a k
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ofadsl.calibrate.nnls import Floats
-from ofadsl.calibrate.workload import COLUMNS, QUANTITIES, Workload
+from ofadsl.calibrate.workload import COLUMNS, QUANTITIES, Layer, Workload
 
 Archs = NDArray[np.uint8]
 _LENGTH = 0.5  # kinds that are this far apart in log-work have little in common
 _CONTRAST = 50.0
+_SHARED = 0.4  # all layers together at one resolution: less than each for itself
+_SMOOTH = 3.0  # steps of the resolution that have much in common
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,6 +36,10 @@ class Features:
     ratio: Floats
     """The work of a cell, in units of that of its kind."""
     kind: NDArray[np.intp]
+    size: NDArray[np.intp]
+    """The kind that stands for the resolution of a cell; 0, with no share, for other cells."""
+    shared: Floats
+    """How far a cell follows the kind of its resolution."""
     likeness: Floats
     """(kinds, kinds): 1 where layers do the same work, less the more they differ."""
 
@@ -60,12 +67,19 @@ class Features:
         rows = np.arange(len(cells))
         for column in cells.T:
             out[rows, self.kind[column]] += scale[column]  # a layer has one cell of an arch
+            out[rows, self.size[column]] += scale[column] * self.shared[column]
         return out
+
+    def spread(self, deviations: Floats) -> Floats:
+        """Return the deviation of each cell from those of the kinds: the reverse of ``counts``."""
+        own = deviations[self.kind]
+        shared = self.shared.reshape(-1, *[1] * (deviations.ndim - 1))
+        return np.asarray(own + shared * deviations[self.size])
 
 
 def features_of(workload: Workload) -> Features:
     """Return the tables of a workload."""
-    works, references = [], []
+    works, references, sizes_of = [], [], []
     for layer in workload.layers:
         work = layer.work
         reference = work
@@ -73,11 +87,19 @@ def features_of(workload: Workload) -> Features:
             axis = layer.dims.index(workload.resolution)
             largest = np.take(work, [work.shape[axis] - 1], axis=axis)
             reference = np.broadcast_to(largest, work.shape)
+        sizes_of.append(_resolutions(workload, layer))
         works.append(work.reshape(-1, len(COLUMNS)))
         references.append(reference.reshape(-1, len(COLUMNS)))
     sizes = [len(work) for work in works]
     every, reference = np.concatenate(works), np.concatenate(references)
     kinds, kind = np.unique(reference, axis=0, return_inverse=True)
+    size = np.concatenate(sizes_of)
+    likeness = _likeness(kinds)
+    steps = np.arange(size.max() + 1)
+    curve = np.exp(-((steps[:, None] - steps[None]) ** 2) / (2 * _SMOOTH**2))
+    both = np.zeros((len(kinds) + len(steps),) * 2)
+    both[: len(kinds), : len(kinds)] = likeness
+    both[len(kinds) :, len(kinds) :] = curve
     amount, whole = every.sum(axis=1), reference.sum(axis=1)
     totals = [every[:, i :: len(QUANTITIES)].sum(axis=1) for i in range(len(QUANTITIES))]
     return Features(
@@ -87,8 +109,18 @@ def features_of(workload: Workload) -> Features:
         totals=len(QUANTITIES),
         ratio=np.divide(amount, whole, out=np.zeros_like(amount), where=whole > 0),
         kind=kind.reshape(-1),
-        likeness=_likeness(kinds),
+        size=np.where(size >= 0, size + len(kinds), 0),
+        shared=np.where(size >= 0, _SHARED, 0.0),
+        likeness=both,
     )
+
+
+def _resolutions(workload: Workload, layer: Layer) -> NDArray[np.intp]:
+    """Return which resolution each cell of a layer is at, -1 where it does not matter."""
+    if workload.resolution not in layer.dims:
+        return np.full(math.prod(layer.shape), -1, np.intp)
+    axis = layer.dims.index(workload.resolution)
+    return np.asarray(np.indices(layer.shape)[axis].reshape(-1), np.intp)
 
 
 def _likeness(kinds: Floats) -> Floats:

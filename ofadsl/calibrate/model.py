@@ -117,7 +117,9 @@ def _problem(design: Design, gate: Gate | None, order: Floats | None) -> Problem
 def _robust(problem: Problem) -> Problem:
     """Return the problem with less weight for samples that the others do not explain."""
     few = tuple(s for s in bank.settings(0, ordered=False) if s.smooth in (0.05, 0.15))
-    trends = tuple(t for t in bank.trends(len(problem.y), problem.sources) if t.sources != "one")[-2:]
+    trends = tuple(t for t in bank.trends(len(problem.y), problem.sources) if t.sources != "one")[
+        -2:
+    ]
     for _ in range(2):
         found = solutions(problem, few, trends)
         errors, _ = _average_left_out(problem, found, weights_of(found))
@@ -172,7 +174,7 @@ def _estimator(
         base=base,
         power=gate.power if gate is not None else 1.0,
         noise=float(np.sqrt(noise + left)),
-        widen=_widened(errors / deviations, problem.weights),
+        widen=_widened(errors / deviations),
         errors=errors / design.y,
         deviations=deviations / design.y,
         sources=_shares(found, weights, design),
@@ -188,11 +190,12 @@ def _factors(covariance: Floats, rows: Floats) -> tuple[Floats, float]:
     return root @ right[:FACTORS].T, left
 
 
-def _widened(ratios: Floats, weights: Floats) -> float:
+def _widened(ratios: Floats) -> float:
     """Return by how much errors exceed what was expected, believed as far as samples go."""
     n = len(ratios)
     found = float(np.quantile(np.abs(ratios), 0.9)) / 1.645
-    return float(np.clip((found * n + _SAFE) / (n + _SAFE), 0.6, 3.0))
+    least = 0.65 if n < bank.FEW else 1.0  # with more samples, scales are fitted to them
+    return float(np.clip((found * n + _SAFE) / (n + _SAFE), least, 3.0))
 
 
 def _shares(found: list[Solution], weights: Floats, design: Design) -> Floats:

@@ -29,4 +29,4 @@ def cell_table(features: Features, x: Archs, y: Floats) -> Floats:
     hessian = white.T @ white + np.diag(scales**-2)
     b = np.linalg.solve(hessian, white.T @ np.full(len(x), 1 / _NOISE))
     deviations = b[columns + 1 :]
-    return np.asarray(level * (trend @ b[:columns] + features.ratio * deviations[features.kind]))
+    return np.asarray(level * (trend @ b[:columns] + features.ratio * features.spread(deviations)))

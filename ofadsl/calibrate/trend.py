@@ -39,7 +39,7 @@ class Design:
         width = self.columns.shape[1]
         constant = width - self.sources - 1
         coefficients, deviations = vectors[:width], vectors[width:]
-        deviation = self.scale[:, None] * deviations[self.features.kind]
+        deviation = self.scale[:, None] * self.features.spread(deviations)
         if not split:
             return self.columns @ coefficients + deviation, None, vectors[constant]
         own = ~self.launches

@@ -1,0 +1,132 @@
+"""A device table: what was measured, of which archs, under which settings.
+
+In: a file, recognised by its form. Out: a ``Table``; Diagnostics that name the file, the line and
+the value of each mistake. Nothing is dropped silently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ofadsl.calibrate.features import Archs
+from ofadsl.calibrate.nnls import Floats
+from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, Span, fault
+
+HEADER = ("device", "batch", "dtype", "runtime", "date")
+LARGEST_REPORT = 20  # mistakes of one file that are shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Table:
+    """Measurements: one row of ``x`` for each value of ``y``, in the unit of the quantity."""
+
+    path: str
+    quantity: str
+    x: Archs
+    y: Floats
+    order: Floats
+    """When each was measured, in counts of measurements."""
+    settings: Mapping[str, str]
+    digest: str
+    """SHA-256 of the file, in hex."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """One file while it is read: its lines and the mistakes found so far."""
+
+    source: Source
+    digest: str
+    mistakes: list[Diagnostic] = field(default_factory=list)
+
+    def lines(self) -> Iterator[tuple[Span, str]]:
+        """Yield each line that is not empty."""
+        start = 0
+        for line in self.source.text.split("\n"):
+            text = line.rstrip("\r")
+            if text.strip():
+                yield Span(source=self.source, start=start, end=start + len(text)), text
+            start += len(line) + 1
+
+    def reject(self, code: str, message: str, span: Span, label: str, help: str = "") -> None:
+        """Note a mistake."""
+        item = Diagnostic(code=code, message=message, span=span, label=label, help=help)
+        self.mistakes.append(item)
+
+    def number(self, span: Span, name: str, text: object) -> float:
+        """Return a positive, finite number; else note a mistake and return NaN."""
+        value = math.nan
+        if isinstance(text, str | int | float) and not isinstance(text, bool):
+            try:
+                value = float(text)
+            except (ValueError, OverflowError):
+                value = math.nan
+        if not (math.isfinite(value) and value > 0):
+            shown = f"{name} is {str(text)[:40] or 'missing'}"
+            self.reject("OFA123", "a measurement is a positive number", span, shown)
+            return math.nan
+        return value
+
+    def finish(self) -> None:
+        """Raise what was found."""
+        if self.mistakes:
+            raise Diagnostics(self.mistakes[:LARGEST_REPORT])
+
+
+def open_table(path: Path) -> Reading:
+    """Return the text of a table file."""
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise fault("OFA120", f"the table {path} cannot be read: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise fault(
+            "OFA120", f"{path} is no UTF-8 text", help="tables are JSON lines or CSV"
+        ) from error
+    digest = hashlib.sha256(data).hexdigest()
+    return Reading(source=Source(path=str(path), text=text), digest=digest)
+
+
+def table_from(
+    reading: Reading,
+    quantity: str,
+    rows: list[tuple[Archs, float, int]],
+    settings: Mapping[str, str],
+) -> Table:
+    """Return the rows (arch, value, when) as a table, or raise what was found."""
+    reading.finish()
+    if not rows:
+        raise fault("OFA124", f"{reading.source.path} holds no measurement")
+    return Table(
+        path=reading.source.path,
+        quantity=quantity,
+        x=np.stack([x for x, _, _ in rows]),
+        y=np.array([y for _, y, _ in rows]),
+        order=np.array([float(when) for _, _, when in rows]),
+        settings=settings,
+        digest=reading.digest,
+    )
+
+
+def strict_json(text: str) -> object:
+    """Return what a JSON text says; raise ValueError for NaN and for keys that stand twice."""
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a key stands twice")
+        return found
+
+    def no_number(word: str) -> object:
+        raise ValueError(f"{word} is no number")
+
+    return json.loads(text, object_pairs_hook=unique, parse_constant=no_number)
