@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -155,6 +158,62 @@ def test_a_failure_leaves_what_was_there(
         written(tmp_path / "net", supernet, image, Arch.smallest())
     assert torch.equal(load(tmp_path / "net")(image), subnet(image))
     assert [p.name for p in tmp_path.iterdir()] == ["net"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+import torch
+from small_supernet import Arch, Supernet
+from ofadsl.specialize import write
+from ofadsl.specialize.pipeline import specialize
+
+point, folder = sys.argv[1].split(":", 1)
+
+def die(*args):
+    if point == "_write_files":
+        Path(args[0], "subnet.py").write_text("class Subnet(")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(write, point, die)
+subnet = specialize(Supernet().eval(), Arch.smallest())
+record = write.Record(source="x.ofa", arch=Arch.smallest())
+write.write_subnet(Path(folder), subnet, torch.randn(1, 3, 32, 32), record)
+"""
+
+
+@pytest.mark.parametrize("point", ["_write_files", "_try", "_replace"])
+@pytest.mark.parametrize("older", [False, True])
+def test_a_killed_process_leaves_all_or_nothing(
+    tmp_path: Path, supernet: Supernet, image: Tensor, point: str, older: bool
+) -> None:
+    folder = tmp_path / "net"
+    subnet = written(folder, supernet, image, Arch.largest()) if older else None
+    here = str(Path(__file__).parent)
+    command = [sys.executable, "-c", KILLED, f"{point}:{folder}", here, str(Path(here).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    visible = [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")]
+    assert visible == (["net"] if older else [])
+    if subnet is not None:
+        assert torch.equal(load(folder)(image), subnet(image))
+    again = written(folder, supernet, image, Arch.smallest())
+    assert torch.equal(load(folder)(image), again(image))
+
+
+@pytest.mark.skipif(
+    os.environ.get("OFADSL_SLOW") is None or not any(map(shutil.which, ("g++", "clang++"))),
+    reason="slow, asked for with OFADSL_SLOW=1, and needs a C++ compiler",
+)
+@pytest.mark.filterwarnings("ignore")  # inductor calls what torch deprecates
+def test_inductor_compiles_a_written_subnet(
+    tmp_path: Path, supernet: Supernet, image: Tensor
+) -> None:
+    subnet = written(tmp_path / "net", supernet, image, Arch.smallest())
+    compiled = torch.compile(load(tmp_path / "net"), fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(image), subnet(image))
 
 
 def test_a_path_cannot_leave_its_comment(tmp_path: Path, supernet: Supernet, image: Tensor) -> None:
