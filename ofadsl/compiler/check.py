@@ -100,7 +100,11 @@ def _read(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | None
     scope = files[id(task.program.main)].inner()
     params = bind_parameters(task.space, task.settings, scope, evaluator)
     x = _images(task.space, scope, evaluator)
-    elaborator.room(task.space.name.span, tally(task.space.body, task.counts))
+    ops = 0
+    for statement in task.space.body:
+        ops += tally((statement,), task.counts)
+        named = statement.name if isinstance(statement, syntax.Stage) else statement
+        elaborator.room(named.span, ops)
     flow = _flow(x, scope, elaborator.labels(task.space.body))
     body = elaborator.body(task.space.body, flow)
     if not body.nodes:
@@ -113,7 +117,7 @@ def _read(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | None
         stages=tuple(elaborator.stages),
         requirements=tuple(requirement for requirement, _ in found),
     )
-    if report.empty:
+    if report.empty and task.program.report.empty:
         _unused(elaborator, space)
         _count(space, tuple(statement for _, statement in found), report, task.space.name.span)
     resolution = x.spatial[0]

@@ -7,7 +7,7 @@ leaves an unknown shape behind, so that what follows is still read but not accus
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from ofadsl.compiler import syntax
@@ -165,7 +165,10 @@ class Elaborator:
     def _let(self, let: syntax.Let, flow: Flow) -> None:
         scope = flow.scope
         if let.parameters is not None:
-            scope.bind(let.name.text, Function(let=let, scope=scope.snapshot()))
+            parts = list(syntax.walk(let.value))
+            wanted = [e.text for e in parts if isinstance(e, syntax.Name)]
+            wanted += [e.function.text for e in parts if isinstance(e, syntax.Apply)]
+            scope.bind(let.name.text, Function(let=let, scope=scope.snapshot(wanted)))
             return
         meaning = self.evaluator.meaning(let.value, scope, flow.place, let.name.text)
         if isinstance(meaning, Expr):
@@ -236,18 +239,7 @@ class Elaborator:
         self.room(call.span, 1)
         self.ops += 1
         written = bind(call, [arg.name for arg in declared.arguments], flow.scope, flow.defaults)
-        place = self._inside(call, flow)
-        values: dict[str, Expr] = {}
-        broken: set[str | None] = set()
-        for arg in declared.arguments:
-            given = written.get(arg.name)
-            if given is None and arg.default is None:
-                self._missing(call, arg.name)
-            value = op_value(arg, given, self.evaluator, place)
-            if value is UNKNOWN and arg.kind != "size":
-                broken.add(arg.name)
-                value = Const(_any_value(arg.kind, arg.words))
-            values[arg.name] = value
+        values, broken = self._arguments(call, declared, written, flow)
         op = declared.build(flow.x, values)
         for demand in op.demands(flow.x):
             if demand.argument not in broken:
@@ -258,17 +250,31 @@ class Elaborator:
         elif not broken:
             y = op.infer(flow.x)
         else:
-            for arg in declared.arguments:
-                if arg.name in broken:
-                    other = Const(_any_value(arg.kind, arg.words))
-                    values[arg.name] = UNKNOWN if arg.kind == "size" else other
-            op = declared.build(flow.x, values)
-            y = op.infer(flow.x)
-            y = Shape(channels=y.channels, spatial=tuple(UNKNOWN for _ in y.spatial))
+            op, y = _rebuilt(declared, values, broken, flow.x)
         self._use(op, y)
         return OpNode(statement=call, name=flow.path(call), op=op, x=flow.x, y=y, written=written)
 
-    def _missing(self, call: syntax.Call, name: str) -> None:
+    def _arguments(
+        self, call: syntax.Call, declared: type[Op], written: Mapping[str, Written], flow: Flow
+    ) -> tuple[dict[str, Expr], set[str | None]]:
+        """Return the value of each argument of an op, and which of them are broken."""
+        place = self._inside(call, flow)
+        values: dict[str, Expr] = {}
+        broken: set[str | None] = set()
+        for arg in declared.arguments:
+            given = written.get(arg.name)
+            if given is None and arg.default is None:
+                self._missing(call, arg.name, [other.name for other in declared.arguments])
+            value = op_value(arg, given, self.evaluator, place)
+            if value is UNKNOWN and arg.kind != "size":
+                broken.add(arg.name)
+                value = Const(_any_value(arg.kind, arg.words))
+            values[arg.name] = value
+        return values, broken
+
+    def _missing(self, call: syntax.Call, name: str, known: Collection[str]) -> None:
+        if any(a.name is not None and a.name.text not in known for a in call.arguments):
+            return  # reported where names are resolved: that one is meant
         label = f"`{call.callee.text}` needs `{name}`"
         self.evaluator.report.add("OFA023", "an argument is missing", call.callee.span, label)
 
@@ -318,7 +324,7 @@ class Elaborator:
                 value = self.evaluator.value(*given, place, parameter.name.text)
                 scope.bind(parameter.name.text, value, *given)
             else:
-                self._missing(call, parameter.name.text)
+                self._missing(call, parameter.name.text, parameters)
                 scope.bind(parameter.name.text, UNKNOWN)
         inner = Flow(
             x=flow.x,
@@ -427,6 +433,8 @@ class Elaborator:
     def _merge(self, span: Span, ways: list[tuple[Expr, Shape]]) -> Shape:
         """Return the shape that one of several ways gives, by their conditions."""
         ranks = {len(shape.spatial) for _, shape in ways if shape.channels is not UNKNOWN}
+        if len(ranks) > 1 and any(condition is UNKNOWN for condition, _ in ways):
+            return UNKNOWN_SHAPE
         if len(ranks) > 1:
             self.evaluator.report.add(
                 "OFA059", "all ways give the same kind of features", span, "images and vectors"
@@ -588,6 +596,23 @@ def output(node: TreeNode) -> Shape:
             return body.y
         case OpNode(y=y) | StageNode(y=y) | IfNode(y=y) | BranchNode(y=y) | OneOfNode(y=y):
             return y
+
+
+def _rebuilt(
+    declared: type[Op], values: Mapping[str, Expr], broken: set[str | None], x: Shape
+) -> tuple[Op, Shape]:
+    """Return an op without the values that mistakes were reported of, and its shape."""
+    fixed = False
+    values = dict(values)
+    for arg in declared.arguments:
+        if arg.name in broken:
+            fixed = fixed or arg.kind != "size"
+            other = Const(_any_value(arg.kind, arg.words))
+            values[arg.name] = UNKNOWN if arg.kind == "size" else other
+    op = declared.build(x, values)
+    y = op.infer(x)
+    spatial = tuple(UNKNOWN for _ in y.spatial) if fixed else y.spatial
+    return op, Shape(channels=y.channels, spatial=spatial)
 
 
 def _any_value(kind: str, words: tuple[str, ...]) -> Value:

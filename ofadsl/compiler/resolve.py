@@ -47,6 +47,10 @@ class Names:
         """Return whether ``name`` is declared further down."""
         return name in self.later or (self.parent is not None and self.parent.comes(name))
 
+    def is_part(self, name: str) -> bool:
+        """Return whether ``name`` is the label of an op or block here."""
+        return name in self.labels or (self.parent is not None and self.parent.is_part(name))
+
     def visible(self) -> set[str]:
         """Return every name that can be seen."""
         own = self.values | set(self.functions) | self.stages
@@ -176,6 +180,7 @@ class Resolver:
                 self._input(statement, names, where)
             case syntax.Stage():
                 self._stage(statement, names, where)
+                self._named(statement.name, taken)
             case syntax.Call():
                 self._label(statement.label, names.labels)
                 self._callee(statement.callee, statement.arguments, names)
@@ -207,6 +212,13 @@ class Resolver:
                     self._label(option.name, options)
                     self._body(option.body, Names(parent=names), where)
 
+    def _named(self, name: syntax.Name, taken: dict[str, Span]) -> None:
+        """Note that a stage takes a name from values, which other stages were compared with."""
+        key = f"let {name.text}"
+        if key in taken:
+            self._twice(name, taken[key])
+        taken.setdefault(key, name.span)
+
     def _stage(self, stage: syntax.Stage, names: Names, where: str) -> None:
         if where != "space":
             label, help = "this one is inside another body", "move it out, and give it a depth of 0"
@@ -224,7 +236,7 @@ class Resolver:
         if where != "space":
             self.report.add("OFA030", "the input of a network stands in a space", node.span)
         if node.kind.text != "image":
-            help = nearest(node.kind.text, ["image"]) or "write `input image(...)`"
+            help = self._nearest(node.kind.text, ["image"]) or "write `input image(...)`"
             self.report.add("OFA021", "unknown kind of input", node.kind.span, "", help)
         self._arguments(
             node.arguments, ("channels", "size"), {"channels", "size"}, node.kind, names
@@ -285,7 +297,7 @@ class Resolver:
             known = tuple(arg.name for arg in declared)
             needed = {arg.name for arg in declared if arg.default is None}
         else:
-            help = nearest(callee.text, [*OPS, *self.parameters, *prelude_index()])
+            help = self._nearest(callee.text, [*OPS, *self.parameters, *prelude_index()])
             help = f"write `act({callee.text})`" if callee.text in WORDS else help
             rule, label = "unknown op or block", f"nothing is called `{callee.text}`"
             if self.complete:
@@ -319,13 +331,15 @@ class Resolver:
                 name, span = argument.name.text, argument.name.span
             if name not in known:
                 label = f"`{callee.text}` has no argument `{name}`"
-                help = nearest(name, known) or _lists(callee.text, known)
+                help = self._nearest(name, known) or _lists(callee.text, known)
                 self.report.add("OFA022", "unknown argument", span, label, help)
             elif name in given:
                 label = f"`{name}` is given twice"
                 self.report.add("OFA024", "an argument is given once", span, label)
             given[name] = span
         missing = [name for name in known if name in set(needed) and name not in given]
+        if given.keys() - set(known):
+            missing = []  # what is not known was meant for one of them
         if missing and callee.text not in self.defaulted:
             label = f"`{callee.text}` needs {', '.join(f'`{name}`' for name in missing)}"
             help = f"write `{callee.text}({', '.join(f'{name}: ...' for name in missing)})`"
@@ -345,6 +359,8 @@ class Resolver:
         help = nearest(text, names.visible() | self.words)
         if names.comes(text):
             help = f"`{text}` is declared further down: move this below it"
+        elif names.is_part(text):
+            help = f"`{text}` is a part of the network; only stages and values can be spoken of"
         self.report.add(
             "OFA020", "unknown name", name.span, f"nothing here is called `{text}`", help
         )
@@ -381,7 +397,7 @@ class Resolver:
         elif name.text not in BUILTINS or arity is not None:
             label = f"no function is called `{name.text}`"
             known = [n for n in names.visible() if isinstance(names.find(n), int)]
-            help = nearest(name.text, [*BUILTINS, *known])
+            help = self._nearest(name.text, [*BUILTINS, *known])
             self.report.add("OFA020", "unknown function", name.span, label, help)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.evaluate import Evaluator
+from ofadsl.compiler.evaluate import Evaluator, kind
 from ofadsl.compiler.names import nearest
 from ofadsl.compiler.parse.parser import parse_expression
 from ofadsl.compiler.report import Report
@@ -37,7 +37,12 @@ def bind_parameters(
         )
         span = parameter.name.span
         if name in settings:
-            value, span = _setting(name, settings[name], scope, report)
+            other, span = _setting(name, settings[name], scope, report)
+            if UNKNOWN not in (value, other) and kind(value) != kind(other):
+                label, help = f"this is {kind(other)}", f"give it {kind(value)}"
+                report.add("OFA029", f"`{name}` takes {kind(value)}", span, label, help)
+                other = UNKNOWN
+            value = other
         elif parameter.default is None:
             help = f"give it with `--set {name}=...`"
             report.add("OFA029", "a parameter needs a value", span, "no default", help)

@@ -75,7 +75,8 @@ def same(a: Shape, b: Shape, code: str, message: str, help: str = "") -> Demand:
     """Return the demand that two shapes are equal for every choice."""
     extents = {"a": (a.channels, *a.spatial), "b": (b.channels, *b.spatial)}
     pairs = zip(extents["a"], extents["b"], strict=False)
-    equal = conjunction(apply("==", x, y) for x, y in pairs)
+    known = [(x, y) for x, y in pairs if UNKNOWN not in (x, y)]
+    equal = conjunction(apply("==", x, y) for x, y in known) if known else UNKNOWN
     if len(a.spatial) != len(b.spatial):
         equal = UNKNOWN if UNKNOWN in (a.channels, b.channels) else const(False)
     found = " and ".join("x".join(f"{{{k}{i}}}" for i in range(len(v))) for k, v in extents.items())
