@@ -165,7 +165,7 @@ class Var(Expr):
         self.depth = 0
         self.kind = _common({type(value) for value in self.values})
         self.size = max(map(_magnitude, (*self.values, allocate or 0)))
-        self.table = self.values if len(self.values) <= _TABLED else None
+        self.table = self.values
         self._hash = hash((name, self.values))
 
     __hash__ = Expr.__hash__
@@ -223,7 +223,7 @@ class Unknown(Expr):
 
 _SMALL = 32  # so many assignments are tried when an expression is made, to see if it is constant
 _SMALL_LOGIC = 512  # the same for conditions, which are more often constant than numbers are
-_TABLED = 128  # the values of so many are kept, for what the expression becomes a part of
+_TABLED = 256  # the values of so many are kept, for what the expression becomes a part of
 _LOGIC = frozenset(("==", "!=", "<", "<=", ">", ">=", "and", "or", "not"))
 
 

@@ -51,7 +51,8 @@ def test_what_has_no_case_has_a_test() -> None:
 def test_every_code_is_documented_once_and_in_order() -> None:
     entries = documented()
     assert entries == sorted(set(entries))
-    assert set(entries) == used()
+    assert used() <= set(entries)
+    assert {code for code in entries if int(code[3:]) <= LAST} <= used()
 
 
 def test_every_case_has_a_report_and_every_report_a_case() -> None:

@@ -15,7 +15,7 @@ from ofadsl.compiler import syntax
 from ofadsl.compiler.blame import given, poison, shown
 from ofadsl.compiler.dimensions import Dimensions
 from ofadsl.compiler.names import BUILTINS, WORDS, nearest
-from ofadsl.compiler.prove import Prover, UnprovableError, possible
+from ofadsl.compiler.prove import Prover, UnprovableError
 from ofadsl.compiler.report import Report
 from ofadsl.compiler.scope import Choices, Function, Meaning, Place, Scope, StageRef, Written
 from ofadsl.compiler.sets import Number, read_range, read_set
@@ -223,7 +223,7 @@ class Evaluator:
         """
         if divisor is UNKNOWN:
             return True
-        values = possible(divisor)
+        values = self.prover.possible(divisor)
         if values is not None and 0 not in values:
             return True
         label = f"`{divisor}` can be 0" if divisor.support else "this is 0"

@@ -47,6 +47,7 @@ class Prover:
     given: tuple[Expr, ...] = ()
     work: int = 0
     tried: dict[object, int | None] = field(default_factory=dict)
+    values: dict[Expr, frozenset[Value] | None] = field(default_factory=dict)
     known: frozenset[Expr] = field(init=False)
     related: dict[str, list[Expr]] = field(init=False)
 
@@ -77,7 +78,7 @@ class Prover:
 
     def _refute(self, part: Expr, when: Expr) -> Mapping[str, Value] | None:
         if combinations(part.support) > LIMIT:
-            if possible(part) == frozenset((True,)):
+            if self.possible(part) == frozenset((True,)):
                 return None
             raise UnprovableError(_names(part.support))
         found = self._search(part.support, (), part)
@@ -93,6 +94,28 @@ class Prover:
         if exact is None or ignored:
             raise UnprovableError(_names(variables))
         return exact
+
+    def possible(self, expr: Expr) -> frozenset[Value] | None:
+        """Return values that hold every value of ``expr``, or None where they are too many.
+
+        The parts of an expression are taken for independent, so there may be values too many.
+        """
+        if expr not in self.values:
+            self.values[expr] = self._possible(expr)
+        return self.values[expr]
+
+    def _possible(self, expr: Expr) -> frozenset[Value] | None:
+        if expr.table is not None:
+            return frozenset(expr.table)
+        if combinations(expr.support) <= POSSIBLE:
+            return frozenset(tabulate(expr, expr.support))
+        if not isinstance(expr, Apply):
+            return None
+        parts = [self.possible(arg) for arg in expr.args]
+        if expr.op != "if":
+            return _combined(expr.op, parts)
+        _, then, orelse = parts
+        return None if then is None or orelse is None else then | orelse
 
     def _widened(self, part: Expr, when: Expr) -> tuple[tuple[Var, ...], tuple[Expr, ...], bool]:
         """Return the facts that bear on ``part``, their dimensions, and whether some are left out.
@@ -162,21 +185,6 @@ def conjuncts(condition: Expr) -> Iterator[Expr]:
             yield part
 
 
-def possible(expr: Expr) -> frozenset[Value] | None:
-    """Return values that hold every value of ``expr``, or None where they are too many.
-
-    The parts of an expression are taken for independent, so there may be values too many.
-    """
-    if combinations(expr.support) <= POSSIBLE:
-        return frozenset(evaluate(expr, env) for env in assignments(expr.support))
-    if not isinstance(expr, Apply):
-        return None
-    if expr.op == "if":
-        parts = [possible(arg) for arg in expr.args[1:]]
-        return None if None in parts else frozenset().union(*(p for p in parts if p is not None))
-    return _combined(expr.op, [possible(arg) for arg in expr.args])
-
-
 def _combined(op: str, parts: list[frozenset[Value] | None]) -> frozenset[Value] | None:
     """Return what ``op`` gives for all combinations of the values of its operands."""
     number = 1
@@ -188,8 +196,10 @@ def _combined(op: str, parts: list[frozenset[Value] | None]) -> frozenset[Value]
         values.append(Var(f"v{len(values)}", sorted(part, key=str)))
     if number > POSSIBLE:
         return None
-    found = Apply(op, tuple(values))
-    result = frozenset(evaluate(found, env) for env in assignments(values))
+    try:
+        result = frozenset(tabulate(Apply(op, tuple(values)), tuple(values)))
+    except ArithmeticError:  # by a value that is one too many
+        return None
     return result if len(result) <= POSSIBLE else None
 
 

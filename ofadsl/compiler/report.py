@@ -116,6 +116,11 @@ class Report:
         """Whether there is no mistake so far."""
         return not self.found and not self.failures
 
+    @property
+    def full(self) -> bool:
+        """Whether there are more mistakes than are shown."""
+        return len(self.found) > MOST
+
     def has(self, code: str) -> bool:
         """Return whether a rule is broken somewhere."""
         return any(found == code for found, _, _ in self.found)

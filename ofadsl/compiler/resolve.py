@@ -356,7 +356,7 @@ class Resolver:
         text = name.text
         if names.find(text) is not None or text in self.words:
             return
-        help = nearest(text, names.visible() | self.words)
+        help = self._nearest(text, names.visible() | self.words)
         if names.comes(text):
             help = f"`{text}` is declared further down: move this below it"
         elif names.is_part(text):
@@ -364,6 +364,10 @@ class Resolver:
         self.report.add(
             "OFA020", "unknown name", name.span, f"nothing here is called `{text}`", help
         )
+
+    def _nearest(self, name: str, known: Iterable[str]) -> str:
+        """Return the nearest name; none where more are wrong than are shown."""
+        return "" if self.report.full else nearest(name, known)
 
     def _expression(self, expr: syntax.Expression, names: Names) -> None:
         match expr:

@@ -6,6 +6,7 @@ in which it was read, so that a message can point at the set that a value came f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
@@ -95,9 +96,10 @@ class Scope:
         """Return a scope inside this one."""
         return Scope(parent=self)
 
-    def snapshot(self) -> Scope:
-        """Return the names as they are now, whatever is added later."""
-        return Scope(parent=self.parent, names=dict(self.names))
+    def snapshot(self, wanted: Iterable[str]) -> Scope:
+        """Return the wanted names as they are now, whatever is added later."""
+        names = {name: self.names[name] for name in wanted if name in self.names}
+        return Scope(parent=self.parent, names=names)
 
 
 Written = tuple[syntax.Expression, Scope]
