@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule, Node, Tracer
+from torch.fx import GraphModule, Node, Proxy, Tracer
 from torch.fx.graph import PythonCode
 from torch.fx.node import Argument, Target
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -118,10 +118,21 @@ class _Evaluator(Tracer):
             node.meta["nn_module_stack"] = self._stack[1]
         return node
 
+    def proxy(self, node: Node) -> Proxy:
+        """Return what stands for the value of ``node`` while tracing."""
+        return _Value(node, self)
+
     def create_arg(self, a: Any) -> Argument:
         """Return a node for a tensor that has been computed, or what fx makes of the rest."""
-        if type(a) in _PLAIN:
+        kind = type(a)
+        if kind in _PLAIN:
             return a  # type: ignore[no-any-return]
+        if kind is _Value:
+            return a.node  # type: ignore[no-any-return]
+        if kind is tuple:
+            return tuple([self.create_arg(value) for value in a])
+        if kind is dict:
+            return {name: self.create_arg(value) for name, value in a.items()}
         if not isinstance(a, Tensor):
             return super().create_arg(a)
         if id(a) not in self._nodes:
@@ -139,7 +150,34 @@ class _Evaluator(Tracer):
         return next(name for name in numbered(flat(path)) if name not in self.constants)
 
 
-_PLAIN = (int, bool, float, str, type(None))
+class _Value(Proxy):
+    """A proxy that knows its tracer, for which fx looks through all arguments of every call."""
+
+    @classmethod
+    def __torch_function__(
+        cls,
+        orig_method: Callable[..., Any],
+        types: tuple[type, ...],
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> Proxy:
+        value = next((a for a in args or () if type(a) is _Value), None)
+        if value is None or orig_method not in _FUNCTIONS:
+            return super().__torch_function__(orig_method, types, args, kwargs)
+        name = orig_method.__name__
+        return value.tracer.create_proxy(
+            "call_function", orig_method, args or (), kwargs or {}, name
+        )
+
+
+_FUNCTIONS: set[Any] = {
+    torch.conv1d,
+    torch.conv2d,
+    torch.conv3d,
+    *(getattr(torch.nn.functional, n) for n in ("linear", "batch_norm", "layer_norm")),
+    *(getattr(torch.nn.functional, n) for n in ("relu", "relu6", "hardswish", "hardsigmoid")),
+}
+_PLAIN = frozenset((int, bool, float, str, type(None)))
 _OPENED = (
     torch.nn.Conv1d,
     torch.nn.Conv2d,
