@@ -424,7 +424,10 @@ def select(condition: Expr, then: Expr, orelse: Expr) -> Expr:
 
 def combinations(variables: Iterable[Var]) -> int:
     """Return how many assignments the variables have."""
-    return math.prod(len(var.values) for var in variables)
+    number = 1
+    for var in variables:
+        number *= len(var.values)
+    return number
 
 
 def assignments(variables: Iterable[Var], *, allocated: bool = False) -> Iterator[dict[str, Value]]:

@@ -7,22 +7,23 @@ from pathlib import Path
 
 from ofadsl.compiler.check import check
 from ofadsl.compiler.library import load
-from ofadsl.compiler.parse.parser import read_source
+from ofadsl.compiler.parse.parser import no_collection, read_source
 from ofadsl.compiler.tree import Checked
 from ofadsl.diagnostics import Source, fault
 
 
 def check_file(path: str | Path, settings: Mapping[str, str] | None = None) -> Checked | None:
     """Return the checked space of a file, or None where it holds blocks only."""
-    source = read_source(path)
-    return check(load(source, Path(path).parent), settings or {})
+    with no_collection():
+        return check(load(read_source(path), Path(path).parent), settings or {})
 
 
 def check_text(
     text: str, settings: Mapping[str, str] | None = None, *, path: str = "<text>"
 ) -> Checked | None:
     """Return the checked space of a text, which can import nothing."""
-    return check(load(Source(path=path, text=text), None), settings or {})
+    with no_collection():
+        return check(load(Source(path=path, text=text), None), settings or {})
 
 
 def checked_space(path: str | Path, settings: Mapping[str, str] | None = None) -> Checked:
