@@ -371,6 +371,60 @@ def convert_weights(space: Path, file: Path, settings: Mapping[str, str], output
     click.echo(f"wrote {output}")
 
 
+@main.command()
+@click.argument("space", type=FILE)
+@SET
+@click.option("--table", type=FILE, required=True, help="What was measured: .jsonl or .csv.")
+@click.option("--sources", type=FILE, multiple=True, help="Tables of other devices; repeat it.")
+@click.option("--archs", type=FILE, help="The archs of a .csv table, if not beside it.")
+@click.option("--name", required=True, help="The device, as in latency_NAME.py.")
+@click.option("--quantity", default="latency_ms", help="What was measured, with its unit.")
+@click.option("-o", "--output", default="generated", type=FILE, help="Where packages are.")
+@click.option("--report", type=FILE, metavar="OUT.svg", help="Plot predicted against measured.")
+@JSON
+def calibrate(**options: Any) -> None:
+    """Turn a few measurements into an estimator with intervals: latency_NAME.py, numpy only.
+
+    \b
+    Example:
+      ofadsl calibrate spaces/mbv3.ofa --table pixel.jsonl --name pixel --report pixel.svg
+    """
+    from ofadsl.calibrate.command import Request, calibrate
+
+    as_json = options.pop("as_json")
+    _print_answer(calibrate(Request(**options)), as_json)
+
+
+@main.command()
+@click.argument("space", type=FILE)
+@SET
+@click.option("--device", required=True, help="The NAME that `calibrate` was given.")
+@click.option("--arch", "archs", type=FILE, multiple=True, required=True, help="arch.json.")
+@click.option("--quantity", default="latency_ms", help="What was measured, with its unit.")
+@click.option("--coverage", default=0.9, type=click.FloatRange(0, 1, min_open=True, max_open=True))
+@click.option("--generated", default="generated", type=FILE, help="Where packages are.")
+@JSON
+def predict(**options: Any) -> None:
+    """Say what archs take on a device that has been calibrated, with intervals.
+
+    \b
+    Example:
+      ofadsl predict spaces/mbv3.ofa --device pixel --arch arch.json
+    """
+    from ofadsl.calibrate.command import Question, predict
+
+    as_json = options.pop("as_json")
+    _print_answer(predict(Question(**options)), as_json)
+
+
+def _print_answer(answer: Any, as_json: bool) -> None:
+    if as_json:
+        _print_json(answer.data)
+        return
+    for line in answer.lines:
+        click.echo(line)
+
+
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     from ofadsl.diagnostics import fault

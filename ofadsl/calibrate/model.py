@@ -27,7 +27,7 @@ from ofadsl.calibrate.posterior import (
 )
 from ofadsl.calibrate.trend import Design, design_of
 
-FACTORS = 8  # of the covariance; what they leave out counts as noise
+FACTORS = 6  # of the covariance; what they leave out counts as noise
 _COUNTED = 1e-3  # solutions that weigh less change nothing
 _TAIL = 4.0  # degrees of freedom of the errors when outliers are weighed
 _SAFE = 12.0  # samples that count for the model's own variance

@@ -145,7 +145,10 @@ def _drift(problem: Problem) -> Floats:
     if problem.order is None:
         return np.zeros((len(problem.y), len(problem.y)))
     apart = np.abs(problem.order[:, None] - problem.order[None])
-    return np.asarray(np.exp(-apart / _MEMORY) * np.outer(problem.scale, problem.scale))
+    common = np.exp(-apart / _MEMORY)
+    means = common.mean(axis=0)
+    common = common - means[:, None] - means[None] + means.mean()  # a level is no drift
+    return np.asarray(common * np.outer(problem.scale, problem.scale))
 
 
 def _picks(problem: Problem, trend: Columns) -> Iterator[tuple[NDArray[np.intp], Floats, float]]:
