@@ -27,6 +27,10 @@ class Columns:
 
     spread: float
     sources: Sources
+    total: float = 0.5
+    """How much the totals can explain."""
+    doubt: float = 0.0
+    """What the logarithm of the evidence loses, before anything is known."""
 
 
 NOISES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16)
@@ -50,10 +54,16 @@ def settings(n: int, *, ordered: bool) -> tuple[Setting, ...]:
 
 def trends(n: int, sources: int) -> tuple[Columns, ...]:
     """Return the trends that are tried for ``n`` samples and so many sources."""
-    alone = [Columns(spread=spread, sources="none") for spread in (0.03, 0.1, 0.3)]
+    doubt = 1.0 if n < FEW else 0.0
+    alone = [
+        Columns(spread=spread, sources="none", doubt=doubt if sources else 0.0)
+        for spread in (0.03, 0.1, 0.3)
+    ]
     if not sources:
         return tuple(alone)
-    one = [Columns(spread=spread, sources="one") for spread in (0.02, 0.08)]
-    if n < FEW:
+    if n < FEW:  # a device is more like one other than like any mixture that ten samples tell
+        pairs = itertools.product((0.005, 0.02), (0.05, 0.15))
+        one = [Columns(spread=spread, sources="one", total=total) for spread, total in pairs]
         return (*alone, *one)
+    one = [Columns(spread=spread, sources="one") for spread in (0.02, 0.08)]
     return (*alone, *one, Columns(spread=0.1, sources="all"))

@@ -17,7 +17,6 @@ from ofadsl.calibrate.bank import Columns, Setting
 from ofadsl.calibrate.nnls import Flags, Floats, nnls
 
 _CONSTANT = 0.5  # a priori the part of the latency that no layer explains
-_TOTAL = 0.5
 _SOURCE_ALL = 0.3
 _SOURCE_ONE = 1.0
 _MEMORY = 400.0  # how many measurements a drift lasts
@@ -156,16 +155,16 @@ def _picks(problem: Problem, trend: Columns) -> Iterator[tuple[NDArray[np.intp],
     columns = problem.x.shape[1]
     own = columns - problem.sources
     base = np.full(own, trend.spread)
-    base[: problem.totals] = _TOTAL
+    base[: problem.totals] = trend.total
     base[-1] = _CONSTANT
     match trend.sources:
         case "none":
-            yield np.arange(own), base, 0.0
+            yield np.arange(own), base, -trend.doubt
         case "all":
             scales = np.append(base, np.full(problem.sources, _SOURCE_ALL))
-            yield np.arange(columns), scales, 0.0
+            yield np.arange(columns), scales, -trend.doubt
         case "one":
-            share = -float(np.log(problem.sources))
+            share = -float(np.log(problem.sources)) - trend.doubt
             for source in range(own, columns):
                 yield np.append(np.arange(own), source), np.append(base, _SOURCE_ONE), share
 
