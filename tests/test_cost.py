@@ -148,7 +148,9 @@ class Used(TorchFunctionMode):
     A subnet that is taken out of its supernet has its kernels transformed once and for all.
     """
 
-    views = frozenset(("__getitem__", "__get__", "flatten", "unflatten", "transpose", "view"))
+    views = frozenset(
+        ("__getitem__", "__get__", "flatten", "unflatten", "transpose", "view", "reshape")
+    )
 
     def __init__(self, net: torch.nn.Module) -> None:
         super().__init__()
