@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.elaborate import Block, Elaborator, Flow, SpaceTooLargeError
+from ofadsl.compiler.elaborate import Elaborator
 from ofadsl.compiler.evaluate import Evaluator
+from ofadsl.compiler.flow import UNKNOWN_SHAPE, Block, Flow, SpaceTooLargeError
 from ofadsl.compiler.library import Program
 from ofadsl.compiler.names import WORDS
 from ofadsl.compiler.prove import Prover
@@ -92,7 +93,7 @@ def _read(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | None
     elaborator = Elaborator(evaluator=evaluator, blocks={}, counts=task.counts)
     for file in everything:
         lets = tuple(item for item in file.items if isinstance(item, syntax.Let))
-        elaborator.body(lets, _flow(UNKNOWN_INPUT, files[id(file)]))
+        elaborator.body(lets, _flow(UNKNOWN_SHAPE, files[id(file)]))
     elaborator.blocks = {
         block.name.text: Block(declaration=block, scope=files[id(file)])
         for block, file in reversed(list(task.program.blocks()))
@@ -126,9 +127,6 @@ def _read(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | None
     return Checked(space=space, declaration=task.space, resolution=resolution, body=body)
 
 
-UNKNOWN_INPUT = Shape(channels=UNKNOWN, spatial=(UNKNOWN, UNKNOWN))
-
-
 def _flow(x: Shape, scope: Scope, names: Mapping[int, str] | None = None) -> Flow:
     return Flow(x=x, scope=scope, place=NOWHERE, defaults={}, names=names or {}, prefix="")
 
@@ -140,7 +138,7 @@ def _images(space: syntax.SpaceDecl, scope: Scope, evaluator: Evaluator) -> Shap
     help = "write `input image(channels: 3, size: 224)` at its beginning"
     if not inputs:
         report.add("OFA030", "a space says what comes in", space.name.span, "no input here", help)
-        return UNKNOWN_INPUT
+        return UNKNOWN_SHAPE
     for extra in inputs[1:]:
         report.add("OFA030", "a space has one input", extra.span, "this is another one")
     given = dict(
@@ -148,12 +146,12 @@ def _images(space: syntax.SpaceDecl, scope: Scope, evaluator: Evaluator) -> Shap
     )
     given |= {a.name.text: a for a in inputs[0].arguments if a.name}
     if not {"channels", "size"} <= given.keys():
-        return UNKNOWN_INPUT  # reported where names are resolved
+        return UNKNOWN_SHAPE  # reported where names are resolved
     before = space.body[: space.body.index(inputs[0])]
     if any(not isinstance(s, syntax.Let | syntax.Default) for s in before):
         label = "this comes after an operation or a choice"
         report.add("OFA030", "the input comes first", inputs[0].span, label, help)
-        return UNKNOWN_INPUT
+        return UNKNOWN_SHAPE
     return _image(given["channels"].value, given["size"].value, before, scope, evaluator)
 
 
@@ -166,7 +164,7 @@ def _image(
 ) -> Shape:
     reader = Elaborator(evaluator=evaluator, blocks={})
     inner = scope.inner()
-    reader.body(before, _flow(UNKNOWN_INPUT, inner))
+    reader.body(before, _flow(UNKNOWN_SHAPE, inner))
     count = evaluator.value(channels, inner, NOWHERE)
     number = static(count)
     if count is not UNKNOWN and not (isinstance(number, int) and number > 0):
