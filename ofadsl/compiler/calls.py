@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.blame import given, origin, shown
-from ofadsl.compiler.evaluate import Evaluator, kind
+from ofadsl.compiler.evaluate import Evaluator
+from ofadsl.compiler.rules import kind
 from ofadsl.compiler.scope import Place, Scope, Written
 from ofadsl.expr import UNKNOWN, Const, Expr, Var, apply, static
 from ofadsl.ops import Arg

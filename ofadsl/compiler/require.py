@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.elaborate import Elaborator
-from ofadsl.compiler.evaluate import Evaluator, member_path
+from ofadsl.compiler.evaluate import Evaluator
+from ofadsl.compiler.members import member_path
 from ofadsl.compiler.scope import Place, Scope, StageRef
 from ofadsl.expr import FALSE, TRUE, UNKNOWN, TooLargeError, Var
 from ofadsl.space import Requirement, effective

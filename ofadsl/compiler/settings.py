@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.evaluate import Evaluator, kind
+from ofadsl.compiler.evaluate import Evaluator
 from ofadsl.compiler.names import nearest
 from ofadsl.compiler.parse.parser import parse_expression
 from ofadsl.compiler.report import Report
+from ofadsl.compiler.rules import kind
 from ofadsl.compiler.scope import Place, Scope
 from ofadsl.diagnostics import Diagnostics, Source, Span
 from ofadsl.expr import UNKNOWN, Const, Expr, Value, const, static
