@@ -30,6 +30,7 @@ from ofadsl.calibrate.trend import Design, design_of
 FACTORS = 6  # of the covariance; what they leave out counts as noise
 _COUNTED = 1e-3  # solutions that weigh less change nothing
 _TAIL = 4.0  # degrees of freedom of the errors when outliers are weighed
+_GATED = 20  # with fewer samples, a soft maximum cannot be told from a sum
 _SAFE = 12.0  # samples that count for the model's own variance
 
 
@@ -85,7 +86,7 @@ def fit(
     """
     median = float(np.median(y))
     design = design_of(features, x, y / median, sources)
-    gate = choose_gate(design) if gated and len(y) >= bank.FEW else None
+    gate = choose_gate(design) if gated and len(y) >= _GATED else None
     problem = _problem(design, gate, order)
     settings = bank.settings(len(y), ordered=order is not None)
     trends = bank.trends(len(y), len(sources))
@@ -173,12 +174,23 @@ def _estimator(
         launch=launch,
         base=base,
         power=gate.power if gate is not None else 1.0,
-        noise=float(np.sqrt(noise + left)),
+        noise=float(np.sqrt(noise + left + _drift(problem, errors / design.y))),
         widen=_widened(errors / deviations),
         errors=errors / design.y,
         deviations=deviations / design.y,
         sources=_shares(found, weights, design),
     )
+
+
+def _drift(problem: Problem, errors: Floats) -> float:
+    """Return the variance of a device that goes on to change as it did while it was measured."""
+    if problem.order is None or len(errors) < bank.FEW:
+        return 0.0
+    weights = problem.weights / problem.weights.sum()
+    when = problem.order - weights @ problem.order
+    spread = float(weights @ when**2)
+    slope = float(weights @ (when * errors)) / max(spread, 1e-12)
+    return (slope * float(np.ptp(problem.order)) / 2) ** 2
 
 
 def _factors(covariance: Floats, rows: Floats) -> tuple[Floats, float]:
@@ -194,7 +206,7 @@ def _widened(ratios: Floats) -> float:
     """Return by how much errors exceed what was expected, believed as far as samples go."""
     n = len(ratios)
     found = float(np.quantile(np.abs(ratios), 0.9)) / 1.645
-    least = 0.65 if n < bank.FEW else 1.0  # with more samples, scales are fitted to them
+    least = 0.85 if n < bank.FEW else 1.0  # with more samples, scales are fitted to them
     return float(np.clip((found * n + _SAFE) / (n + _SAFE), least, 3.0))
 
 
