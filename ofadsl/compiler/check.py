@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ofadsl.compiler import syntax
+from ofadsl.compiler.declarations import options
 from ofadsl.compiler.elaborate import Elaborator
 from ofadsl.compiler.evaluate import Evaluator
 from ofadsl.compiler.flow import UNKNOWN_SHAPE, Block, Flow, SpaceTooLargeError
@@ -15,7 +16,7 @@ from ofadsl.compiler.names import WORDS
 from ofadsl.compiler.prove import Prover
 from ofadsl.compiler.report import EnoughError, Report
 from ofadsl.compiler.require import requirements
-from ofadsl.compiler.resolve import options, resolve
+from ofadsl.compiler.resolve import resolve
 from ofadsl.compiler.scope import Choices, Place, Scope
 from ofadsl.compiler.settings import bind_parameters
 from ofadsl.compiler.tally import tallies, tally
