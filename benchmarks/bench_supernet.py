@@ -1,6 +1,7 @@
 """What being elastic costs: the supernet with an arch, against the same subnet of plain modules.
 
-The plain subnet computes the same bits: nothing is folded, and its layout is the supernet's.
+The plain subnet is a written `subnet.py` that computes the same bits: nothing is folded, and its
+layout is the supernet's. Freed memory is kept, because who gets which pages decides more otherwise.
 A forward of the supernet holds in addition the slices of weights, copies of those that are not
 contiguous, the kernel transforms, and the calls of modules that only pass on what they are given.
 A step is forward, backward and SGD with momentum, on images of 128 pixels. In the backward the
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from measure import in_turns, show, start
+from measure import in_turns, keep_memory, show, start, written
 
 from generated.mbv3 import Arch, Supernet
 from ofadsl import nn
@@ -27,6 +28,7 @@ FORWARD, STEP = 224, 128
 
 def main() -> None:
     options = start(__doc__)
+    keep_memory()
     supernet = Supernet()
     rng = random.Random(1)
     archs = {"largest": Arch.largest(), "smallest": Arch.smallest()}
@@ -41,7 +43,7 @@ def main() -> None:
     print(
         "  a forward of one image is short, and of the supernet's additional work much is the same"
     )
-    print("  for every batch: some 50 microseconds a block of a small arch")
+    print("  for every batch: 50 to 100 microseconds a block")
     print(f"training step, {STEP} pixels: supernet : plain modules")
     ratios = []
     for name, arch in archs.items():
@@ -53,7 +55,7 @@ def main() -> None:
 def forward(supernet: Supernet, arch: Arch, batch: int, turns: int) -> float:
     supernet.eval()
     bound = nn.bind(supernet, replace(arch, resolution=FORWARD))
-    plain = specialize(supernet, bound.arch, fold_bn=False)
+    plain = written(specialize(supernet, bound.arch, fold_bn=False), bound.arch)()
     x = torch.randn(batch, 3, FORWARD, FORWARD)
     with torch.no_grad():
         times = in_turns({"supernet": lambda: bound(x), "plain": lambda: plain(x)}, turns)
@@ -62,7 +64,7 @@ def forward(supernet: Supernet, arch: Arch, batch: int, turns: int) -> float:
 
 def step(supernet: Supernet, arch: Arch, batch: int, turns: int) -> float:
     bound = nn.bind(supernet, replace(arch, resolution=STEP)).eval()
-    plain = specialize(supernet, bound.arch, fold_bn=False)
+    plain = written(specialize(supernet, bound.arch, fold_bn=False), bound.arch)()
     x, y = torch.randn(batch, 3, STEP, STEP), torch.randint(0, 1000, (batch,))
     runs = {"supernet": _step(bound, x, y), "plain": _step(plain, x, y)}
     return in_turns(runs, turns).ratio("supernet", "plain")
