@@ -19,7 +19,7 @@ IMPOSSIBLE = {"OFA051", "OFA052"}
 names = st.sampled_from(NAMES)
 SIZES = """
 {0} | {0} | 8 | {0} * 2 | {0} + {1} | divisible({0} * 1.5, 4) | {0} // 2 | {0} / 2 | {0} - 6
-max({0}, {1}) | 8 if {0} == {1} else 16 | {0} % 7 | in | in * 2
+max({0}, {1}) | (8 if {0} == {1} else 16) | {0} % 7 | in | in * 2
 """
 CONDITIONS = """
 {0} == {1} | {0} < {1} | {0} % 3 == 0 | in == {0} | in % 4 == 0 | {0} != 8

@@ -92,6 +92,7 @@ FIRST = {
     "half a channel": ("conv(8.5)", ["OFA050"]),
     "no channel": ("conv(0)", ["OFA062"]),
     "an elastic stride": ("conv(8, stride: {1, 2})", ["OFA048"]),
+    "a default of no argument": ("default conv(8)\nconv(8)", ["OFA022"]),
     "an unknown condition": ("if foo { conv(8) } else { conv(16, stride: 2) }", ["OFA020"]),
     "an unknown condition of two kinds": (
         "if foo { conv(8) } else { global_avg_pool; linear(8) }",

@@ -51,7 +51,16 @@ class References:
             for argument in arguments:
                 self.expression(argument.value, names)
             return
+        if partial:
+            self._partial(arguments, known)
         self.arguments(arguments, known, set() if partial else needed, callee, names)
+
+    def _partial(self, arguments: tuple[syntax.Argument, ...], known: tuple[str, ...]) -> None:
+        """Check that a default says what it gives: calls may leave it out or not."""
+        for argument, name in zip(arguments, known, strict=False):
+            if argument.name is None:
+                rule, help = "a default names its arguments", f"write `{name}: ...`"
+                self.report.add("OFA022", rule, argument.span, "which argument?", help)
 
     def arguments(
         self,
@@ -81,8 +90,8 @@ class References:
                 help = self._nearest(name, known) or _lists(callee.text, known)
                 self.report.add("OFA022", "unknown argument", span, label, help)
             elif name in given:
-                label = f"`{name}` is given twice"
-                self.report.add("OFA024", "an argument is given once", span, label)
+                label, help = f"`{name}` is given twice", "leave one of them out"
+                self.report.add("OFA024", "an argument is given once", span, label, help)
             given[name] = span
         missing = [name for name in known if name in set(needed) and name not in given]
         if given.keys() - set(known):
