@@ -47,9 +47,10 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """The choices of a stage."""
+    """The choices of a stage; ``json`` is its name in files."""
 
     cls: type
+    json: str = ""
 
 
 Spec = OneOf | Blocks | Stage
@@ -66,7 +67,7 @@ def _specs(cls: Hashable) -> Mapping[str, Spec]:
     found: dict[str, Spec] = {}
     for field in dataclasses.fields(cls):
         spec = field.metadata["spec"]
-        if isinstance(spec, OneOf) and not spec.json:
+        if isinstance(spec, OneOf | Stage) and not spec.json:
             spec = dataclasses.replace(spec, json=field.name)
         found[field.name] = spec
     return found
@@ -101,10 +102,12 @@ class Check:
             assert isinstance(spec, OneOf)
             fields["resolution"] = self.value("resolution", data["resolution"], spec)
         if "stages" in data and stages:
-            inner = self._mapping("stages", data["stages"], dict.fromkeys(stages, True))
+            named = {stage.json: True for stage in stages.values()}
+            inner = self._mapping("stages", data["stages"], named)
             for name, stage in stages.items():
-                if name in inner:
-                    fields[name] = self.group(f"stages.{name}", inner[name], stage.cls)
+                if stage.json in inner:
+                    path = f"stages.{stage.json}"
+                    fields[name] = self.group(path, inner[stage.json], stage.cls)
         if "choices" in data and choices:
             names = {s.json: not s.optional for s in choices.values()}
             inner = self._mapping("choices", data["choices"], names)

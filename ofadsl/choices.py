@@ -34,9 +34,9 @@ def blocks_of(*classes: type[Choices]) -> Any:
     return _field(Blocks(classes=classes))
 
 
-def stage(cls: type[Choices]) -> Any:
-    """Declare a stage of an arch."""
-    return _field(Stage(cls=cls))
+def stage(cls: type[Choices], *, json: str | None = None) -> Any:
+    """Declare a stage of an arch; ``json`` is its name in files where that is no identifier."""
+    return _field(Stage(cls=cls, json=json or ""))
 
 
 def _field(spec: Spec) -> Any:
@@ -119,7 +119,7 @@ class Arch(Choices):
         for name, spec in specs(type(self)).items():
             value = getattr(self, name)
             if isinstance(spec, Stage):
-                stages[name] = value.to_dict()
+                stages[spec.json] = value.to_dict()
             elif isinstance(spec, OneOf) and name == "resolution":
                 form["resolution"] = value
             elif isinstance(spec, OneOf):

@@ -125,9 +125,10 @@ def check(files: tuple[Path, ...], settings: Mapping[str, str], as_json: bool) -
 def _described(file: Path, checked: Any) -> str:
     if checked is None:
         return f"{file}: blocks only, all names known"
-    count = checked.space.size()
-    text = f"{count:,}" if count < 10**6 else f"{count:.3g}"
-    return f"{file}: space {checked.space.name}, {text} subnets, every one valid"
+    from ofadsl.space import shown_count
+
+    count = shown_count(checked.space.size())
+    return f"{file}: space {checked.space.name}, {count} subnets, every one valid"
 
 
 def _as_json(diagnostic: Any) -> dict[str, object]:
@@ -160,12 +161,19 @@ def compile_(file: Path | None, settings: Mapping[str, str], output: Path, check
       ofadsl compile --check
     """
     from ofadsl.compiler.emit.package import compile_space, recorded, stale, write
+    from ofadsl.diagnostics import fault
 
     if file is None and not check:
         raise click.UsageError("name a FILE, or compare what is there with --check")
     if not check:
         assert file is not None
-        for path in write(compile_space(file, settings), output):
+        package = compile_space(file, settings)
+        try:
+            paths = write(package, output)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise fault("OFA099", f"{output} cannot be written: {reason}") from error
+        for path in paths:
             click.echo(f"wrote {path}")
         return
     sources = [(file, dict(settings))] if file is not None else recorded(output)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -195,6 +196,14 @@ class Space:
                 del stages[stage.name]["blocks"]
         result |= {"stages": stages} if stages else {}
         return result | ({"choices": choices} if choices else {})
+
+
+def shown_count(count: int) -> str:
+    """Return a count as a person reads it: with commas, or as a power of ten."""
+    if count < 10**6:
+        return f"{count:,}"
+    digits = math.floor(math.log10(count))
+    return f"{count // 10 ** max(digits - 6, 0) / 10 ** min(digits, 6):.2f}e+{digits:02}"
 
 
 def effective(condition: Expr, dims: Mapping[str, Dim], when: Expr = TRUE) -> Expr:

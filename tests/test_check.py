@@ -39,7 +39,7 @@ VALID = {
     "a residual where shapes agree": "stem: conv({8, 16}); residual when in == 8 { conv(8) }",
     "a residual that never is": "stem: conv(8); residual when false { conv(16, stride: 2) }",
     "channels that differ in a concat": "concat { conv({8, 16}) } { conv(24) }",
-    "groups that divide all widths": "stem: conv({8, 16}); g: conv({24, 32}, groups: {2, 4, 8})",
+    "groups that divide all widths": "stem: conv({8, 16}); g: conv({24, 32}, groups: 8)",
     "groups that divide where they stand": (
         "stem: conv({8, 12}); if in == 12 { g: conv(24, groups: 3) } else { h: conv(24) }"
     ),
@@ -62,10 +62,10 @@ VALID = {
     "a size for what is allocated": "choice c = {8, 16} of 32\nstem: conv(c)",
     "a resolution that becomes one pixel": "stage s depth 5 { conv(8, stride: 2) }",
     "a require that stands after its use": (
-        "choice g = {2, 3}\nstem: conv(16, kernel: 3); x: conv(16, groups: g)\nrequire g == 2"
+        "choice g = {2, 3}\nstem: conv(16, kernel: 3); x: conv(16 / g)\nrequire g == 2"
     ),
     "a require that stands before its use": (
-        "choice g = {2, 3}\nrequire g == 2\nstem: conv(16); x: conv(16, groups: g)"
+        "choice g = {2, 3}\nrequire g == 2\nstem: conv(16); x: conv(16 / g)"
     ),
     "a require on every block": (
         "stage s depth 1..2 { a: conv(8, kernel: {3, 4, 5}) }\nrequire s.a.kernel != 4"

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import random
+import sys
+from types import ModuleType
+from typing import Any
 
+import pytest
+import torch
+
+from ofadsl.compiler.emit.package import emit_supernet
 from ofadsl.compiler.pipeline import check_text
 from ofadsl.compiler.tree import Checked
 from ofadsl.diagnostics import Diagnostics
+from ofadsl.space import shown_count
 
 
 def space(body: str) -> Checked:
@@ -54,3 +62,45 @@ def test_a_oneof_without_options_is_refused() -> None:
 
 def test_a_choice_of_a_stage_cannot_take_a_name_of_arch_json() -> None:
     assert codes("stage s depth 1 { choice blocks = {8, 16}; conv(blocks) }") == ["OFA024"]
+
+
+def test_a_stage_may_have_a_name_that_means_something_in_python() -> None:
+    text = """space names {
+  input image(channels: 3, size: {8, 16})
+  stage blocks depth 1..2 { conv_bn(4, kernel: 1) }
+  stage self depth 1 { conv_bn(4, kernel: {1, 3}) }
+  stage class depth 1 { conv_bn(4, kernel: {1, 3}) }
+  pool: global_avg_pool
+  head: linear(2)
+}
+"""
+    checked = check_text(text)
+    assert checked is not None
+    module: Any = ModuleType("names")
+    sys.modules["names"] = module  # where dataclasses look annotations up
+    exec(emit_supernet(checked, "names.ofa"), module.__dict__)
+    arch = checked.space.to_json(checked.space.sample(random.Random(0)))
+    found = module.Arch.from_dict(arch)
+    assert found.to_dict() == arch
+    resolution = arch["resolution"]
+    assert module.Supernet()(torch.zeros(1, 3, resolution, resolution), found).shape == (1, 2)
+
+
+def test_a_requirement_may_speak_of_the_resolution() -> None:
+    body = "choice a = {4, 8}\nconv(a)\nrequire resolution == 32 and a == 4"
+    assert space(body).space.size() == 1
+
+
+def test_groups_are_the_same_in_every_subnet() -> None:
+    assert codes("conv(8); conv(8, groups: {1, 2})") == ["OFA048"]
+
+
+def test_a_oneof_has_at_most_256_options() -> None:
+    options = "; ".join(f"o{i}: conv(8)" for i in range(300))
+    assert codes(f"oneof {{ {options} }}") == ["OFA042"]
+
+
+def test_a_count_beyond_every_float_is_shown() -> None:
+    assert shown_count(7371**5 * 25) == "5.44e+20"
+    assert shown_count(9**1000) == "1.75e+954"
+    assert shown_count(6075) == "6,075"

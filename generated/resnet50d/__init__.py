@@ -5,7 +5,7 @@ from . import cost
 from .supernet import Arch, Supernet
 
 SOURCE = "spaces/resnet50d.ofa"
-SETTINGS = {"classes": 1000, "channels": 3}
+SETTINGS: dict[str, object] = {"classes": 1000, "channels": 3}
 CHANNELS = 3
 """Channels of the images."""
 

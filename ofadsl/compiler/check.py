@@ -102,6 +102,7 @@ def _read(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | None
     scope = files[id(task.program.main)].inner()
     params = bind_parameters(task.space, task.settings, scope, evaluator)
     x = _images(task.space, scope, evaluator)
+    scope.bind("resolution", x.spatial[0])
     ops = 0
     for statement in task.space.body:
         ops += tally((statement,), task.counts)

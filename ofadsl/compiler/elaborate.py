@@ -11,6 +11,7 @@ from dataclasses import replace
 from ofadsl.compiler import syntax
 from ofadsl.compiler.flow import UNKNOWN_SHAPE, Flow, Part, output, unknown_node
 from ofadsl.compiler.scope import Function
+from ofadsl.compiler.sets import MOST_CHOICES
 from ofadsl.compiler.tree import BranchNode, IfNode, OneOfNode, ResidualNode, Seq, TreeNode
 from ofadsl.compiler.unroll import Stages
 from ofadsl.expr import TRUE, UNKNOWN, Expr, TooLargeError, Value, apply, bounded, negate, static
@@ -140,6 +141,10 @@ class Elaborator(Stages):
             self.evaluator.report.add("OFA058", rule, node.span, "none here")
             nothing = syntax.Name(span=node.span, text="nothing")
             node = replace(node, options=(syntax.Option(span=node.span, name=nothing, body=()),))
+        if len(node.options) > MOST_CHOICES:
+            rule = f"a dimension has at most {MOST_CHOICES} choices"
+            self.evaluator.report.add("OFA042", rule, node.span, f"{len(node.options)} options")
+            node = replace(node, options=node.options[:1])
         names: tuple[Value, ...] = tuple(option.name.text for option in node.options)
         choice = self.evaluator.dims.make(name, names, flow.place, node.span)
         self.used.add(choice.name)

@@ -44,7 +44,7 @@ class Resolver(References):
         self._body(block.body, names, where="block")
 
     def _space(self, space: syntax.SpaceDecl, outer: Names) -> None:
-        names = Names(parent=outer, values={"in"})
+        names = Names(parent=outer, values={"in", "resolution"})
         self._parameters(space.parameters, names)
         self._body(space.body, names, where="space")
 

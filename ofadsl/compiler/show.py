@@ -15,7 +15,7 @@ from ofadsl.compiler.lower import lower
 from ofadsl.compiler.tree import Checked
 from ofadsl.expr import Value, evaluate
 from ofadsl.graph import Graph, Input, Node, Select
-from ofadsl.space import Space
+from ofadsl.space import Space, shown_count
 
 SAMPLES = 200
 
@@ -189,8 +189,8 @@ def render(summary: Summary) -> str:
             rule,
             text[-1] + source,
             "",
-            f"{summary.size_at_one_resolution:,} distinct subnets at one resolution,"
-            f" {summary.size:,} at {resolutions}",
+            f"{_exact(summary.size_at_one_resolution)} distinct subnets at one resolution,"
+            f" {_exact(summary.size)} at {resolutions}",
         ]
     )
 
@@ -199,6 +199,10 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
     left = [cell.ljust(width) for cell, width in zip(cells[:4], widths, strict=False)]
     right = [cell.rjust(width) for cell, width in zip(cells[4:], widths[4:], strict=True)]
     return "  ".join([*left, *right]).rstrip()
+
+
+def _exact(count: int) -> str:
+    return f"{count:,}" if count < 10**60 else shown_count(count)
 
 
 def _pair(low: str, high: str) -> str:

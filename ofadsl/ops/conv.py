@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from ofadsl.expr import Expr, apply, conjunction, const, static
+from ofadsl.expr import Expr, Var, apply, conjunction, const, static
 from ofadsl.graph import Shape
 from ofadsl.ops.base import Arg, Centre, Demand, First, Op, Param, Size, Tensors, op, whole
 
@@ -24,13 +24,13 @@ class Conv2d(Op):
 
     name: ClassVar[str] = "conv"
     module: ClassVar[str] = "Conv2d"
-    elastic: ClassVar[tuple[str, ...]] = ("c_in", "c_out", "kernel", "groups")
+    elastic: ClassVar[tuple[str, ...]] = ("c_in", "c_out", "kernel")
     written_as: ClassVar[Mapping[str, str]] = {"c_out": "out"}
     arguments: ClassVar[tuple[Arg, ...]] = (
         Arg(name="out", kind="size"),
         Arg(name="kernel", kind="size", default=1),
         Arg(name="stride", kind="whole", default=1),
-        Arg(name="groups", kind="size", default=1),
+        Arg(name="groups", kind="whole", default=1),
         Arg(name="bias", kind="flag", default=False),
         Arg(name="resize", kind="word", default="transform", words=RESIZES),
     )
@@ -39,7 +39,7 @@ class Conv2d(Op):
     c_out: Size
     kernel: Size
     stride: int = 1
-    groups: Size = 1
+    groups: int = 1
     bias: bool = False
     steps: tuple[int, ...] = ()
 
@@ -51,7 +51,7 @@ class Conv2d(Op):
             c_out=args["out"],
             kernel=args["kernel"],
             stride=whole(args["stride"]),
-            groups=args["groups"],
+            groups=whole(args["groups"]),
             bias=bool(static(args["bias"])),
             steps=kernel_steps(args["kernel"], args["resize"]),
         )
@@ -224,6 +224,7 @@ def window_demands(x: Shape, kernel: Size, stride: int) -> Iterator[Demand]:
         argument="kernel",
     )
     extent = x.spatial[0]
+    yield fitting(kernel, extent)
     yield Demand(
         code="OFA064",
         condition=apply("or", apply("==", stride, 1), apply(">=", extent, stride)),
@@ -232,6 +233,27 @@ def window_demands(x: Shape, kernel: Size, stride: int) -> Iterator[Demand]:
         values={"stride": stride, "extent": extent},
         help="use larger images, or fewer strides",
         argument="stride",
+    )
+
+
+def fitting(kernel: Size, extent: Expr) -> Demand:
+    """Return the demand that a kernel is no larger than the feature map.
+
+    Padding would let it pass, and compute with zeros. An elastic kernel is judged by its smallest
+    choice, and may reach over the rim: the published spaces pair 7x7 with maps of 2x2.
+    """
+    sizes = {size for var in const(kernel).support for size in var.values}
+    elastic = isinstance(kernel, Var) and sizes
+    smallest = min(int(size) for size in sizes) if elastic else kernel
+    least = (smallest + 1) // 2 if elastic else smallest
+    return Demand(
+        code="OFA063",
+        condition=apply(">=", extent, least),
+        message="a kernel must not be larger than the feature map",
+        found="kernel {kernel} on a feature map of {extent}x{extent}",
+        values={"kernel": smallest, "extent": extent},
+        help="use a smaller kernel, larger images, or fewer strides before it",
+        argument="kernel",
     )
 
 

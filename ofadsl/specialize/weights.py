@@ -109,6 +109,20 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         raise fault("OFA090", message, help="copy or download it again") from error
 
 
+_BROKEN = (
+    RuntimeError,
+    EOFError,
+    ValueError,
+    KeyError,
+    OSError,
+    AssertionError,
+    AttributeError,
+    TypeError,
+    IndexError,
+)
+"""What torch raises on a file that was cut short or changed."""
+
+
 def _read_pickle(path: Path) -> object:
     try:
         found: object = torch.load(path, map_location="cpu", weights_only=True)
@@ -116,7 +130,7 @@ def _read_pickle(path: Path) -> object:
         message = f"{path} holds more than tensors, and reading it could run code"
         help = "save the state dict alone: torch.save(model.state_dict(), path)"
         raise fault("OFA091", message, help=help) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except _BROKEN as error:
         message = f"{path} is no whole checkpoint"
         raise fault("OFA090", message, help="copy or download it again") from error
     return found
@@ -152,7 +166,8 @@ def _compare(
     extra = [name for name in keys if name not in own]
     both = [name for name in own if name in keys]
     shapes = [name for name in both if own[name].shape != read[keys[name]].shape]
-    broken = [name for name in both if not _finite(read[keys[name]])]
+    strange = [name for name in both if not _dense(own[name], read[keys[name]])]
+    broken = [n for n in both if n not in strange and not _finite(read[keys[n]])]
     report = _capped(
         "OFA093",
         [f"the checkpoint has no {name}" for name in missing],
@@ -166,7 +181,12 @@ def _compare(
     report += _capped(
         "OFA095",
         [f"{keys[n]} is {_size(read[keys[n]])}, not {_size(own[n])}" for n in shapes],
-        ["is this checkpoint of the same space, with the same --set?"] * len(shapes),
+        [_OTHER_SHAPE] * len(shapes),
+    )
+    report += _capped(
+        "OFA092",
+        [f"{keys[name]} is {_form(read[keys[name]])}, not plain numbers" for name in strange],
+        ["save it dense, as floating point"] * len(strange),
     )
     return report + _capped(
         "OFA096",
@@ -176,6 +196,20 @@ def _compare(
 
 
 _SHOWN = 5
+_OTHER_SHAPE = (
+    "is this checkpoint of the same space, with the same --set? "
+    "`ofadsl convert-weights` takes one of other classes"
+)
+
+
+def _dense(own: Tensor, read: Tensor) -> bool:
+    """Return whether a tensor can be copied as it is: dense, real, of the same kind of number."""
+    plain = read.layout == torch.strided and read.device.type == "cpu" and not read.is_quantized
+    return plain and read.is_floating_point() == own.is_floating_point() and not read.is_complex()
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{str(tensor.layout).removeprefix('torch.')} {str(tensor.dtype).removeprefix('torch.')}"
 
 
 def _capped(code: str, messages: list[str], helps: list[str]) -> list[Diagnostic]:

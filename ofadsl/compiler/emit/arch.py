@@ -66,7 +66,9 @@ def arch_text(checked: Checked) -> ArchText:
     fields = [*_fields(space, tuple(d for d in space.dims if d.stage is None))]
     for stage in space.stages:
         name = _stage_class(space, stages[stage.name], classes)
-        fields.append(f"{identifier(stage.name, RESERVED_CHOICES)}: {name} = nn.stage({name})")
+        own = identifier(stage.name, RESERVED_CHOICES)
+        said = f', json="{stage.name}"' if own != stage.name else ""
+        fields.append(f"{own}: {name} = nn.stage({name}{said})")
     path, in_block = _paths(space)
     lines = [
         f'space: ClassVar[str] = "{space.name}"',

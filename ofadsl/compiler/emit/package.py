@@ -22,6 +22,7 @@ from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import checked_space
 from ofadsl.compiler.tree import Checked
 from ofadsl.expr import static
+from ofadsl.space import shown_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +55,14 @@ def emit_supernet(checked: Checked, source: str) -> str:
     text = supernet_text(checked)
     space = checked.space
     x = checked.body.x
+    count = shown_count(space.size())
     docs = {"Arch": f"One subnet of {space.name}."}
     for cls in text.arch.classes[:-1]:
         docs[cls.name] = _doc(cls.name)
     context = {
         "name": space.name,
         "source": source,
-        "title": f"The supernet of {space.name}: {space.size():.3g} subnets share these weights.",
+        "title": f"The supernet of {space.name}: {count} subnets share these weights.",
         "text": text,
         "docs": docs,
         "requirements": bool(space.requirements),
@@ -127,9 +129,11 @@ def recorded(folder: str | Path) -> list[tuple[Path, dict[str, str]]]:
     for path in sorted(Path(folder).glob("*/__init__.py")):
         constants: dict[str, object] = {}
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Name):
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            target = node.target if isinstance(node, ast.AnnAssign) else target
+            if isinstance(target, ast.Name) and isinstance(node, ast.Assign | ast.AnnAssign):
                 if target.id in ("SOURCE", "SETTINGS"):
-                    constants[target.id] = ast.literal_eval(node.value)
+                    constants[target.id] = ast.literal_eval(node.value or ast.Constant(None))
         source, settings = constants.get("SOURCE"), constants.get("SETTINGS")
         if isinstance(source, str) and isinstance(settings, dict):
             said = {
