@@ -28,9 +28,9 @@ CONDITIONS = """
 SIMPLE = """
 conv({size}) | conv({size}) | conv({size}, kernel: 3, stride: 2)
 add {{ conv({size}) }} {{ conv({size}) }} | residual when in == {size} {{ conv({size}) }}
-residual {{ bn; conv(in) }} | if in % {name} == 0 {{ conv({name} * 2, groups: {name}) }}
+residual {{ bn; conv(in) }} | if in % 4 == 0 {{ conv({name} * 4, groups: 4) }}
 if {name} > 6 {{ conv(8, kernel: {name} - 5 if {name} % 2 == 0 else 3) }}
-add {{ conv({size}) }} {{ conv({other}) }} | conv({size}, groups: {other})
+add {{ conv({size}) }} {{ conv({other}) }} | conv({size}, groups: 4)
 add {{ conv({size}) }} {{ identity }} | max_pool(kernel: 3, stride: 4)
 """
 NESTED = """
