@@ -11,8 +11,8 @@ from ofadsl.compiler.declarations import options
 from ofadsl.compiler.elaborate import Elaborator
 from ofadsl.compiler.evaluate import Evaluator
 from ofadsl.compiler.flow import UNKNOWN_SHAPE, Block, Flow, SpaceTooLargeError
-from ofadsl.compiler.library import Program
 from ofadsl.compiler.names import WORDS
+from ofadsl.compiler.program import Program
 from ofadsl.compiler.prove import Prover
 from ofadsl.compiler.report import EnoughError, Report
 from ofadsl.compiler.require import requirements

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.library import Program, statements
+from ofadsl.compiler.program import Program, statements
 from ofadsl.compiler.report import Report
 from ofadsl.diagnostics import Span
 from ofadsl.ops import OPS

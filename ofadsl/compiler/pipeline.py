@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ofadsl.compiler.check import check
-from ofadsl.compiler.library import load
 from ofadsl.compiler.parse.parser import no_collection, read_source
+from ofadsl.compiler.program import load
 from ofadsl.compiler.tree import Checked
 from ofadsl.diagnostics import Source, fault
 

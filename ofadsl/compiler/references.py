@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.library import prelude_index
 from ofadsl.compiler.names import BUILTINS, WORDS, nearest
+from ofadsl.compiler.program import prelude_index
 from ofadsl.compiler.report import Report
 from ofadsl.compiler.visible import Names
 from ofadsl.diagnostics import Span

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.declarations import check_declarations, defaulted, options, twice
-from ofadsl.compiler.library import Program
 from ofadsl.compiler.names import BUILTINS, WORDS
+from ofadsl.compiler.program import Program
 from ofadsl.compiler.references import References
 from ofadsl.compiler.report import Report
 from ofadsl.compiler.visible import Names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.library import statements
+from ofadsl.compiler.program import statements
 
 DEEPEST = 256
 """No stage has more blocks."""
