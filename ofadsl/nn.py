@@ -115,7 +115,8 @@ def _compile(op: Op) -> Callable[..., Tensor]:
     if op in _RUNS:
         return _RUNS[op]
     elastic = type(op).elastic
-    probe = _at(op, {name: Var(name, (1, 2)) for name in elastic})
+    # so many values that no expression of them is taken for a constant
+    probe = _at(op, {name: Var(name, range(1, 4096)) for name in elastic})
     lines = [f"def run(module, x, {''.join(f'{n}={getattr(op, n)!r}, ' for n in elastic)}):"]
     symbolic = probe.params()
     for name, param in op.params().items():

@@ -158,3 +158,11 @@ def test_training_changes_the_weights_in_use(supernet: Supernet, image: Tensor) 
     changed = {n for n, t in supernet.state_dict().items() if not torch.equal(t, before[n])}
     unused = {n for n in before if ".transform_" in n}  # the largest kernel needs none
     assert set(before) - changed == unused
+
+
+def test_a_grouped_convolution_of_elastic_width_uses_the_first_channels_of_each_group() -> None:
+    conv = nn.Conv2d(c_in=24, c_out=16, kernel=1, groups=4)
+    x = torch.randn(2, 16, 4, 4)
+    found = conv(x, c_in=16, c_out=8)
+    expected = torch.nn.functional.conv2d(x, conv.weight[:8, :4], groups=4)
+    assert torch.equal(found, expected)

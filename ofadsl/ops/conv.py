@@ -237,18 +237,15 @@ def window_demands(x: Shape, kernel: Size, stride: int) -> Iterator[Demand]:
 
 
 def fitting(kernel: Size, extent: Expr) -> Demand:
-    """Return the demand that a kernel is no larger than the feature map.
+    """Return the demand that the taps of a kernel, from its centre out, fit the feature map.
 
-    Padding would let it pass, and compute with zeros. An elastic kernel is judged by its smallest
-    choice, and may reach over the rim: the published spaces pair 7x7 with maps of 2x2.
+    Padding lets any kernel pass; one whose rim never meets a pixel computes with zeros. An elastic
+    kernel is judged by its smallest choice: published spaces pair 7x7 with maps of 2x2.
     """
-    sizes = {size for var in const(kernel).support for size in var.values}
-    elastic = isinstance(kernel, Var) and sizes
-    smallest = min(int(size) for size in sizes) if elastic else kernel
-    least = (smallest + 1) // 2 if elastic else smallest
+    smallest = min(int(v) for v in kernel.values) if isinstance(kernel, Var) else kernel
     return Demand(
         code="OFA063",
-        condition=apply(">=", extent, least),
+        condition=apply(">=", extent * 2, const(smallest) + 1),
         message="a kernel must not be larger than the feature map",
         found="kernel {kernel} on a feature map of {extent}x{extent}",
         values={"kernel": smallest, "extent": extent},
