@@ -39,9 +39,11 @@ class Group(click.Group):
             click.echo(REPORT, err=True)
             ctx.exit(1)
         except Exception as error:
-            if type(error).__name__ != "Diagnostics":
+            from ofadsl.diagnostics import Diagnostics
+
+            if not isinstance(error, Diagnostics):
                 raise
-            fail(error)  # type: ignore[arg-type]
+            fail(error)
 
 
 def fail(report: Diagnostics) -> None:

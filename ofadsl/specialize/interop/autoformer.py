@@ -12,7 +12,14 @@ from ofadsl.arch_form import Blocks, Check, OneOf, show, specs
 from ofadsl.choices import Arch
 from ofadsl.diagnostics import Diagnostics
 from ofadsl.specialize.interop.family import Decoded, Family, Renamed
-from ofadsl.specialize.interop.lists import Rules, entry, pick_resolution, renamed, stage_classes
+from ofadsl.specialize.interop.lists import (
+    Rules,
+    entry,
+    pick_resolution,
+    read_list,
+    renamed,
+    stage_classes,
+)
 
 _LISTS = {"mlp_ratio": "ratio", "num_heads": "heads"}
 """Each list of the encoding and the choice of our layers that it holds."""
@@ -36,7 +43,11 @@ def decode(data: Mapping[str, object], arch: type[Arch], resolution: int | None)
         check.add("OFA086", f"{arch.space} is no space of AutoFormer", help="take another space")
         raise Diagnostics(check.report)
     depth = _depth(check, data, layers)
-    lists = {key: _list(check, key, data, depth) for key in (*_LISTS, "embed_dim")}
+    rule, help = f"layer_num is {depth}", "give one entry for each layer"
+    lists = {
+        key: read_list(check, key, data, depth or None, _FORM, rule=rule, help=help)
+        for key in (*_LISTS, "embed_dim")
+    }
     blocks = [_layer(check, i, lists, layers) for i in range(depth)]
     size, notes = pick_resolution(check, data, "resolution", arch, resolution)
     width = _width(check, lists["embed_dim"], embed)
@@ -59,22 +70,6 @@ def _has_resolutions(arch: type[Arch]) -> bool:
 def _depth(check: Check, data: Mapping[str, object], layers: type) -> int:
     found = entry(check, "layer_num", data["layer_num"], layers, "depth")
     return found if isinstance(found, int) else 0
-
-
-def _list(
-    check: Check, key: str, data: Mapping[str, object], depth: int
-) -> Sequence[object] | None:
-    found = data.get(key)
-    if key not in data:
-        check.add("OFA083", f"{key} is missing", help=_FORM)
-    elif not isinstance(found, Sequence) or isinstance(found, str):
-        check.add("OFA081", f"{key} is {show(found)}, not a list", help=_FORM)
-    elif depth and len(found) != depth:
-        message = f"{key} has {len(found)} entries, but layer_num is {depth}"
-        check.add("OFA084", message, help="give one entry for each layer")
-    else:
-        return found
-    return None
 
 
 def _layer(

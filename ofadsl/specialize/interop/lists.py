@@ -11,17 +11,27 @@ from ofadsl.specialize.interop.family import Renamed
 
 
 def read_list(
-    check: Check, key: str, data: Mapping[str, object], length: int, form: str
+    check: Check,
+    key: str,
+    data: Mapping[str, object],
+    length: int | None,
+    form: str,
+    *,
+    rule: str = "",
+    help: str = "give one entry for each, also for those that the depth leaves out",
 ) -> Sequence[object] | None:
-    """Return the list under ``key``; a wrong one is reported and None."""
+    """Return the list under ``key``; a wrong one is reported and None.
+
+    ``rule`` says where a ``length`` comes from; None is any length.
+    """
     found = data.get(key)
     if key not in data:
         check.add("OFA083", f"{key} is missing", help=form)
     elif not isinstance(found, Sequence) or isinstance(found, str):
         check.add("OFA081", f"{key} is {show(found)}, not a list", help=form)
-    elif len(found) != length:
-        help = "give one entry for each, also for those that the depth leaves out"
-        check.add("OFA084", f"{key} has {len(found)} entries, but this space has {length}", help)
+    elif length is not None and len(found) != length:
+        rule = rule or f"this space has {length}"
+        check.add("OFA084", f"{key} has {len(found)} entries, but {rule}", help=help)
     else:
         return found
     return None
@@ -52,7 +62,8 @@ def pick_resolution(
     if given is not None:
         return check.value("resolution", given, spec), ()
     largest = max(map(int, spec.values))
-    return largest, (f"the arch has no resolution; {largest}, the largest, is used",)
+    named = "resolution" if key == "resolution" else f"resolution {key}"
+    return largest, (f"the arch has no {named}; {largest}, the largest, is used",)
 
 
 Rules = tuple[tuple[str, str], ...]

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from ofadsl.arch_form import Blocks, Check, OneOf, Stage, show, specs
+from ofadsl.arch_form import Blocks, Check, OneOf, Stage, specs
 from ofadsl.choices import Arch
 from ofadsl.diagnostics import Diagnostics
 from ofadsl.specialize.interop.family import Decoded, Family, Renamed
+from ofadsl.specialize.interop.lists import pick_resolution, read_list
 
 _CHOICES = {"ks": "kernel", "e": "expand"}
 """Each list of the encoding and the choice of our blocks that it holds."""
@@ -35,8 +36,8 @@ def decode(data: Mapping[str, object], arch: type[Arch], resolution: int | None)
         notes.append("wid is ignored: the width of a space is a parameter of the space")
     stages = {n: s.cls for n, s in specs(arch).items() if isinstance(s, Stage)}
     sizes = [len(_slots(cls)) for cls in stages.values()]
-    depths = _list(check, "d", data, len(stages))
-    lists = {key: _list(check, key, data, sum(sizes)) for key in _CHOICES}
+    depths = _slots_of(check, "d", data, len(stages), "stages")
+    lists = {key: _slots_of(check, key, data, sum(sizes), "slots") for key in _CHOICES}
     read: dict[str, object] = {}
     start = 0
     for i, (name, cls) in enumerate(stages.items()):
@@ -47,7 +48,8 @@ def decode(data: Mapping[str, object], arch: type[Arch], resolution: int | None)
         start += sizes[i]
     form: dict[str, object] = {"space": arch.space, "stages": read}
     if "resolution" in specs(arch):
-        form["resolution"] = _resolution(check, data, arch, resolution, notes)
+        form["resolution"], said = pick_resolution(check, data, "r", arch, resolution)
+        notes += said
     if check.report:
         raise Diagnostics(check.report)
     return Decoded(arch=arch.from_dict(form), notes=tuple(notes))
@@ -67,21 +69,12 @@ def _slots(stage: type) -> Sequence[type]:
     return [blocks.at(i) for i in range(count)]
 
 
-def _list(
-    check: Check, key: str, data: Mapping[str, object], length: int
+def _slots_of(
+    check: Check, key: str, data: Mapping[str, object], length: int, what: str
 ) -> Sequence[object] | None:
-    found = data.get(key)
-    if key not in data:
-        check.add("OFA083", f"{key} is missing", help=_FORM)
-    elif not isinstance(found, Sequence) or isinstance(found, str):
-        check.add("OFA081", f"{key} is {show(found)}, not a list", help=_FORM)
-    elif len(found) != length:
-        rule = f"this space has {length} {'stages' if key == 'd' else 'slots'}"
-        help = "give one entry for each, also for slots that the depth leaves out"
-        check.add("OFA084", f"{key} has {len(found)} entries, but {rule}", help=help)
-    else:
-        return found
-    return None
+    rule = f"this space has {length} {what}"
+    help = "give one entry for each, also for slots that the depth leaves out"
+    return read_list(check, key, data, length, _FORM, rule=rule, help=help)
 
 
 def _depth(check: Check, index: int, depths: Sequence[object] | None, stage: type) -> int:
@@ -109,27 +102,6 @@ def _block(
 
 def _holds(spec: object, choice: str) -> bool:
     return isinstance(spec, OneOf) and spec.json.rpartition(".")[2] == choice
-
-
-def _resolution(
-    check: Check,
-    data: Mapping[str, object],
-    arch: type[Arch],
-    resolution: int | None,
-    notes: list[str],
-) -> object:
-    spec = specs(arch)["resolution"]
-    assert isinstance(spec, OneOf)
-    found = data.get("r")
-    if isinstance(found, Sequence) and not isinstance(found, str) and len(found) == 1:
-        found = found[0]
-    if found is not None:
-        return check.value("r", found, spec)
-    if resolution is not None:
-        return check.value("resolution", resolution, spec)
-    largest = max(map(int, spec.values))
-    notes.append(f"the arch has no resolution r; {largest}, the largest, is used")
-    return largest
 
 
 def is_checkpoint(keys: Collection[str]) -> bool:
