@@ -1,0 +1,47 @@
+"""The command line: arguments to one verb, its result to the terminal.
+
+Exit status: 0 done; 1 the input is at fault, with diagnostics on stderr and nothing written;
+2 wrong usage. What a command needs is imported when it runs, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+from ofadsl import __version__
+from ofadsl.cli.checking import check, diff, fmt
+from ofadsl.cli.compiling import compile_, sample, show
+from ofadsl.cli.group import Group
+from ofadsl.cli.latency import calibrate, predict
+from ofadsl.cli.subnets import convert_weights, specialize
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ofadsl")
+def main() -> None:
+    """Compile search spaces of once-for-all networks, and take subnets out of them.
+
+    \b
+    Example:
+      ofadsl compile spaces/mbv3.ofa
+      ofadsl sample spaces/mbv3.ofa > arch.json
+      ofadsl specialize --arch arch.json -o subnet
+    """
+
+
+COMMANDS = (
+    check,
+    compile_,
+    show,
+    sample,
+    fmt,
+    diff,
+    specialize,
+    convert_weights,
+    calibrate,
+    predict,
+)
+for _command in COMMANDS:
+    main.add_command(_command)
+
+__all__ = ["main"]

@@ -1,0 +1,47 @@
+"""The root of the command line, and how a mistake ends it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ofadsl.diagnostics import Diagnostics
+
+REPORT = "this is a mistake of ofadsl, not yours: please report it with the lines above"
+
+
+class Group(click.Group):
+    """Commands that report a user's mistakes as diagnostics, and end quietly when interrupted."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; turn Diagnostics into exit status 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(1)
+        except AssertionError:
+            import traceback
+
+            traceback.print_exc()
+            click.echo(REPORT, err=True)
+            ctx.exit(1)
+        except Exception as error:
+            from ofadsl.diagnostics import Diagnostics
+
+            if not isinstance(error, Diagnostics):
+                raise
+            fail(error)
+
+
+def fail(report: Diagnostics) -> None:
+    """Print diagnostics and end."""
+    from ofadsl.diagnostics import render
+
+    color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    click.echo(render(report.items, color=color), err=True, color=color)
+    sys.exit(1)

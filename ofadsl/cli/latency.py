@@ -1,0 +1,58 @@
+"""Commands on the latency of devices: calibrate, predict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ofadsl.cli.options import FILE, JSON, SET
+from ofadsl.cli.printing import print_answer
+
+
+@click.command()
+@click.argument("space", type=FILE)
+@SET
+@click.option("--table", type=FILE, required=True, help="What was measured: .jsonl or .csv.")
+@click.option("--sources", type=FILE, multiple=True, help="Tables of other devices; repeat it.")
+@click.option("--archs", type=FILE, help="The archs of a .csv table, if not beside it.")
+@click.option("--name", required=True, help="The device, as in latency_NAME.py.")
+@click.option("--quantity", default="latency_ms", help="What was measured, with its unit.")
+@click.option("-o", "--output", default="generated", type=FILE, help="Where packages are.")
+@click.option("--report", type=FILE, metavar="OUT.svg", help="Plot predicted against measured.")
+@JSON
+def calibrate(**options: Any) -> None:
+    """Turn a few measurements into an estimator with intervals: latency_NAME.py, numpy only.
+
+    \b
+    Example:
+      ofadsl calibrate spaces/mbv3.ofa --table pixel.jsonl --name pixel --report pixel.svg
+    """
+    from ofadsl.commands.calibrate import Request
+    from ofadsl.commands.calibrate import calibrate as run
+
+    as_json = options.pop("as_json")
+    print_answer(run(Request(**options)), as_json)
+
+
+@click.command()
+@click.argument("space", type=FILE)
+@SET
+@click.option("--device", required=True, help="The NAME that `calibrate` was given.")
+@click.option("--arch", "archs", type=FILE, multiple=True, required=True, help="arch.json.")
+@click.option("--quantity", default="latency_ms", help="What was measured, with its unit.")
+@click.option("--coverage", default=0.9, type=click.FloatRange(0, 1, min_open=True, max_open=True))
+@click.option("--generated", default="generated", type=FILE, help="Where packages are.")
+@JSON
+def predict(**options: Any) -> None:
+    """Say what archs take on a device that has been calibrated, with intervals.
+
+    \b
+    Example:
+      ofadsl predict spaces/mbv3.ofa --device pixel --arch arch.json
+    """
+    from ofadsl.commands.predict import Question
+    from ofadsl.commands.predict import predict as run
+
+    as_json = options.pop("as_json")
+    print_answer(run(Question(**options)), as_json)

@@ -1,0 +1,56 @@
+"""Commands that take subnets out of supernets: specialize, convert-weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ofadsl.cli.options import FILE, JSON, SET
+from ofadsl.cli.printing import print_answer
+
+
+@click.command()
+@click.option("--arch", "arch", type=FILE, required=True, help="The subnet: arch.json.")
+@click.option("--space", "space", type=FILE, metavar="FILE.ofa", help="The space of the arch.")
+@SET
+@click.option("--weights", type=FILE, help="A checkpoint, ours or a foreign one.")
+@click.option("-o", "--output", type=FILE, help="The folder to write; default: named by the arch.")
+@click.option("--fold-bn/--no-fold-bn", default=True, help="Fold batch norm into convolutions.")
+@click.option("--verify/--no-verify", default=True, help="Compare with the supernet.")
+@click.option("--resolution", type=int, help="For foreign archs that name none.")
+@click.option("--generated", default="generated", type=FILE, help="Where packages are.")
+@JSON
+def specialize(**options: Any) -> None:
+    """Take one subnet out of a supernet: static PyTorch, verified, without retraining.
+
+    The space is the one that the arch names, among the generated packages, or --space.
+
+    \b
+    Example:
+      ofadsl specialize --arch arch.json --weights ofa_mbv3_d234_e346_k357_w1.0 \\
+          --space spaces/mbv3.ofa -o subnet
+    """
+    from ofadsl.commands.specialize import Request, run
+
+    as_json = options.pop("as_json")
+    print_answer(run(Request(**options)), as_json)
+
+
+@click.command(name="convert-weights")
+@click.argument("space", type=FILE)
+@click.argument("file", type=FILE)
+@SET
+@click.option("-o", "--output", type=FILE, required=True, help="The safetensors file to write.")
+def convert_weights(space: Path, file: Path, settings: Mapping[str, str], output: Path) -> None:
+    """Write a checkpoint under our names; another number of classes is said aloud.
+
+    \b
+    Example:
+      ofadsl convert-weights spaces/mbv3.ofa ofa_mbv3.pth --set classes=37 -o weights.safetensors
+    """
+    from ofadsl.commands.convert_weights import convert_weights as convert
+
+    print_answer(convert(space, file, settings, output), as_json=False)

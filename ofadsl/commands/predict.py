@@ -1,0 +1,61 @@
+"""The road of `ofadsl predict`: archs in, what they take on a calibrated device out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ofadsl.calibrate.archs import Target, target_of
+from ofadsl.calibrate.tables import strict_json
+from ofadsl.commands.answer import Answer
+from ofadsl.commands.estimators import check_name, estimator_path, load_estimator
+from ofadsl.compiler.emit.text import shown_path
+from ofadsl.diagnostics import fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which archs to predict, for which device."""
+
+    space: Path
+    device: str
+    archs: Sequence[Path]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    generated: Path = Path("generated")
+    coverage: float = 0.9
+    quantity: str = "latency_ms"
+
+
+def predict(question: Question) -> Answer:
+    """Return what archs take on a device that has been calibrated."""
+    check_name(question.device, question.quantity)
+    target = target_of(question.space, question.settings, shown_path(question.space))
+    path = estimator_path(question.generated, target, question.quantity, question.device)
+    module = load_estimator(path, target)
+    x = np.stack([_arch(path, target) for path in question.archs])
+    unit = question.quantity.rpartition("_")[2]
+    means = getattr(module, question.quantity)(x)
+    low, high = getattr(module, f"interval_{unit}")(x, question.coverage)
+    rows = [
+        {"arch": str(path), question.quantity: float(m), "interval": [float(a), float(b)]}
+        for path, m, a, b in zip(question.archs, means, low, high, strict=True)
+    ]
+    lines = [
+        f"{path}: {m:.4g} {unit}, {question.coverage:.0%} between {a:.4g} and {b:.4g}"
+        for path, m, a, b in zip(question.archs, means, low, high, strict=True)
+    ]
+    return Answer(lines=tuple(lines), data={"device": question.device, "archs": rows})
+
+
+def _arch(path: Path, target: Target) -> Any:
+    try:
+        return target.encode(strict_json(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise fault("OFA089", f"the arch {path} cannot be read: {reason}") from error
+    except (ValueError, RecursionError) as error:
+        raise fault("OFA125", f"{path}: {str(error)[:200]}") from error
