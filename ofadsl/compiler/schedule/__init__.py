@@ -1,0 +1,1 @@
+"""Schedules: how a supernet is trained, written in the language."""

@@ -1,0 +1,1 @@
+"""Images: what training and evaluation read."""
