@@ -1,0 +1,1 @@
+"""Search: a space, costs, constraints and an accuracy to a Pareto front."""
