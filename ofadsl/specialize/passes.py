@@ -33,6 +33,9 @@ PASSES: tuple[Pass, ...] = (
 )
 """For a subnet to deploy: sums round in another order."""
 
+SHARING: tuple[Pass, ...] = tuple(one for one in PASSES if one is not fold_batch_norm)
+"""For subnets that share the weights of their convolutions."""
+
 
 def run(subnet: GraphModule, passes: Iterable[Pass] = PASSES) -> GraphModule:
     """Return ``subnet`` after the passes, each result checked; an error names the pass."""

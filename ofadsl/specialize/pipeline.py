@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from ofadsl.choices import Arch
-from ofadsl.specialize.passes import EXACT, PASSES, run
+from ofadsl.specialize.passes import EXACT, PASSES, SHARING, run
 from ofadsl.specialize.trace import trace
 from ofadsl.specialize.verify import verify
 
@@ -25,3 +25,9 @@ def specialize(
     if example is not None:
         verify(subnet, supernet, arch, example, exact=not fold_bn)
     return subnet
+
+
+def sharable(supernet: torch.nn.Module, arch: Arch) -> GraphModule:
+    """Return the subnet ``arch`` as it is deployed, but with its batch norm and plain slices."""
+    with torch.inference_mode(False):
+        return run(trace(supernet, arch), SHARING)

@@ -1,0 +1,125 @@
+"""Bundles: what is shared, what a thread sees, when a policy switches."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from ofadsl.deploy.folding import fold_at_run_time
+from ofadsl.deploy.policy import Limits, Policy, Reading
+from ofadsl.deploy.sharing import share, view
+
+
+def test_prefixes_are_stored_once_and_found_again() -> None:
+    whole = torch.randn(8, 6, 1, 1)
+    states = [{"w": whole[:8, :3].clone()}, {"w": whole[:4, :6].clone()}, {"w": whole[:2, :2]}]
+    shared = share(states)
+    assert list(shared.masters) == ["w"]
+    for state, places in zip(states, shared.places, strict=True):
+        assert torch.equal(view(shared.masters, places["w"]), state["w"])
+
+
+def test_tensors_that_disagree_are_stored_apart() -> None:
+    states = [{"w": torch.ones(4, 4)}, {"w": torch.zeros(2, 2)}, {"w": torch.ones(3, 1)}]
+    shared = share(states)
+    assert {name: tuple(one.shape) for name, one in shared.masters.items()} == {
+        "w": (4, 4),
+        "w#1": (2, 2),
+    }
+    for state, places in zip(states, shared.places, strict=True):
+        assert torch.equal(view(shared.masters, places["w"]), state["w"])
+
+
+def test_kernels_of_different_sizes_are_stored_apart() -> None:
+    states = [{"w": torch.zeros(4, 1, 3, 3)}, {"w": torch.zeros(8, 1, 5, 5)}]
+    assert len(share(states).masters) == 2
+
+
+def test_a_tensor_that_only_some_have_is_kept() -> None:
+    shared = share([{"a": torch.ones(2)}, {"b": torch.ones(3)}])
+    assert set(shared.masters) == {"a", "b"}
+    assert [set(places) for places in shared.places] == [{"a"}, {"b"}]
+
+
+@pytest.mark.parametrize("names", [(), ("0.weight",)], ids=["own", "shared"])
+def test_folding_at_run_time_keeps_the_function(names: tuple[str, ...]) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1, bias=True), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 1)
+    )
+    norm = net[1]
+    assert isinstance(norm, nn.BatchNorm2d)
+    for tensor in (norm.running_mean, norm.weight, norm.bias):
+        nn.init.normal_(tensor)  # type: ignore[arg-type]
+    net.eval()
+    x = torch.randn(2, 3, 9, 9)
+    folded = fold_at_run_time(net, names)
+    torch.testing.assert_close(folded(x), net(x))
+    assert not any(isinstance(one, nn.BatchNorm2d) for one in folded.modules())
+
+
+def test_a_batch_norm_that_follows_no_convolution_stays() -> None:
+    net = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3)).eval()
+    folded = fold_at_run_time(net, ())
+    assert any(isinstance(one, nn.BatchNorm2d) for one in folded.modules())
+
+
+NAMES = ("large", "middle", "small")
+
+
+def test_a_full_battery_takes_the_best_and_an_empty_one_the_cheapest() -> None:
+    policy = Policy(NAMES)
+    assert policy.decide(Reading(battery=1.0), now=0) == "large"
+    assert policy.decide(Reading(battery=0.4), now=1) == "middle"
+    assert policy.decide(Reading(battery=0.1), now=2) == "small"
+
+
+def test_the_strictest_input_decides() -> None:
+    policy = Policy(NAMES)
+    assert policy.decide(Reading(battery=1.0, load=0.95), now=0) == "small"
+
+
+def test_a_charging_battery_asks_for_nothing() -> None:
+    policy = Policy(NAMES)
+    assert policy.decide(Reading(battery=0.05, charging=True), now=0) == "large"
+
+
+def test_missing_inputs_keep_the_choice() -> None:
+    policy = Policy(NAMES)
+    policy.decide(Reading(battery=0.1), now=0)
+    for now in (1, 100, 1000):
+        assert policy.decide(Reading(), now=now) == "small"
+    assert policy.decide(Reading(load=0.1), now=1001) == "small"  # patience begins here
+
+
+def test_a_dearer_subnet_waits_for_margin_and_patience() -> None:
+    policy = Policy(NAMES, Limits(margin=0.05, patience=5.0))
+    policy.decide(Reading(load=0.95), now=0)
+    assert policy.decide(Reading(load=0.1), now=10) == "small"
+    assert policy.decide(Reading(load=0.1), now=14) == "small"
+    assert policy.decide(Reading(load=0.1), now=15) == "large"
+
+
+def test_a_reading_that_hovers_does_not_flap() -> None:
+    policy = Policy(NAMES)
+    limit = policy.limits.busy
+    seen = [
+        policy.decide(Reading(load=limit + 0.01 * (-1) ** step), now=step) for step in range(60)
+    ]
+    assert set(seen[1:]) == {"small"}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
+def test_every_level_is_reached_in_order(count: int) -> None:
+    names = [str(i) for i in range(count)]
+    policy = Policy(names)
+    seen = [policy.decide(Reading(battery=1 - step / 1000), now=step) for step in range(1001)]
+    assert list(dict.fromkeys(seen)) == names
+
+
+def test_a_policy_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="among none"):
+        Policy(())
+    with pytest.raises(ValueError, match="empty is below full"):
+        Policy(NAMES, Limits(empty=0.7))
