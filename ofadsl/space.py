@@ -127,16 +127,7 @@ class Space:
         """Yield archs drawn uniformly from the distinct subnets, without end."""
         draws = self.draws()
         while True:
-            arch = [0] * len(self.dims)
-            for draw in draws:
-                weights = draw.weights[tuple(arch[p] for p in draw.parents)]
-                ticket = rng.randrange(sum(weights))
-                for choice, weight in enumerate(weights):
-                    ticket -= weight
-                    if ticket < 0:
-                        arch[draw.dim] = choice
-                        break
-            yield tuple(arch)
+            yield drawn(draws, rng)
 
     def values(self, arch: tuple[int, ...]) -> dict[str, Value]:
         """Return the value of each dimension by name."""
@@ -196,6 +187,37 @@ class Space:
                 del stages[stage.name]["blocks"]
         result |= {"stages": stages} if stages else {}
         return result | ({"choices": choices} if choices else {})
+
+
+def drawn(draws: tuple[Draw, ...], rng: random.Random) -> tuple[int, ...]:
+    """Return an arch drawn uniformly, given what ``Space.draws`` says; it holds every dimension."""
+    arch = [0] * len(draws)
+    for draw in draws:
+        weights = draw.weights[tuple(arch[p] for p in draw.parents)]
+        ticket = rng.randrange(sum(weights))
+        for choice, weight in enumerate(weights):
+            ticket -= weight
+            if ticket < 0:
+                arch[draw.dim] = choice
+                break
+    return tuple(arch)
+
+
+def extreme(space: Space, draws: tuple[Draw, ...], *, largest: bool) -> tuple[int, ...]:
+    """Return the largest or the smallest subnet: every choice as far out as those before allow.
+
+    Numbers are compared, words stand in the order of their declaration. What takes no part in the
+    subnet stands at its first choice.
+    """
+    arch = [0] * len(draws)
+    for draw in draws:
+        weights = draw.weights[tuple(arch[p] for p in draw.parents)]
+        values = space.dims[draw.dim].var.values
+        worded = any(isinstance(value, str) for value in values)
+        allowed = [choice for choice, weight in enumerate(weights) if weight]
+        pick = max if largest else min
+        arch[draw.dim] = pick(allowed, key=lambda i: i if worded else values[i])
+    return tuple(arch)
 
 
 def shown_count(count: int) -> str:

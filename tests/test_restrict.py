@@ -7,6 +7,8 @@ import random
 import pytest
 from packages import compiled
 
+from ofadsl.space import extreme
+
 
 def test_a_restricted_space_counts_and_samples_what_is_left() -> None:
     space = compiled("mbv3").checked.space
@@ -37,3 +39,28 @@ def test_a_restriction_to_strange_values_is_refused() -> None:
         space.restrict({"s1.depth": (9,)})
     with pytest.raises(KeyError):
         space.restrict({"s9.depth": (1,)})
+
+
+@pytest.mark.parametrize("name", ["mbv3", "attentive_nas", "small", "vit"])
+def test_the_largest_and_the_smallest_of_a_space_are_those_of_its_archs(name: str) -> None:
+    space, arch = compiled(name).checked.space, compiled(name).module.Arch
+    draws = space.draws()
+    largest, smallest = (extreme(space, draws, largest=flag) for flag in (True, False))
+    assert arch.from_dict(space.to_json(largest)) == arch.largest()
+    assert arch.from_dict(space.to_json(smallest)) == arch.smallest()
+
+
+def test_the_largest_of_a_narrowed_space_is_in_it() -> None:
+    space = compiled("small").checked.space.restrict({"s1.depth": (1,), "s2.0.kernel": (3, 5)})
+    values = space.values(extreme(space, space.draws(), largest=True))
+    assert (values["s1.depth"], values["s2.depth"]) == (1, 2)
+    assert (values["s1.0.kernel"], values["s2.0.kernel"], values["s2.1.kernel"]) == (7, 5, 7)
+
+
+def test_choices_that_requirements_tie_together_are_the_largest_that_they_allow() -> None:
+    space = compiled("compofa").checked.space
+    for flag, depth, expand in ((True, 4, 6), (False, 2, 3)):
+        arch = extreme(space, space.draws(), largest=flag)
+        values = space.values(arch)
+        assert space.contains(arch)
+        assert (values["s1.depth"], values["s1.0.expand"]) == (depth, expand)
