@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,6 +71,12 @@ BAD = [
     ('{"arch": {}, "latency_ms": NaN}', "OFA121", "2"),
     ({"arch": {"ops": [9] * 22}, "latency_ms": 1}, "OFA125", "2"),
     ({"arch": {"ops": [0]}, "latency_ms": 1}, "OFA125", "2"),
+    ({"arch": ARCH, "latency_ms": 1, "repeats": "1"}, "OFA135", "2"),
+    ({"arch": ARCH, "latency_ms": 1, "repeats": []}, "OFA135", "2"),
+    ({"arch": ARCH, "latency_ms": 1, "repeats": [1, -1]}, "OFA135", "2"),
+    ({"arch": ARCH, "latency_ms": 1, "repeats": [1, True]}, "OFA135", "2"),
+    ({"arch": ARCH, "latency_ms": 1, "repeats": [2, 2.1]}, "OFA135", "2"),
+    ({"arch": ARCH, "latency_ms": 1, "repeat": [1]}, "OFA136", "2"),
 ]
 
 
@@ -81,6 +88,62 @@ def test_a_malformed_line_is_named(tmp_path: Path, row: object, code: str, line:
     (item,) = caught.value.items
     assert item.code == code
     assert f"t.jsonl:{line}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"space": "mbv3"}, "OFA134"),
+        ({"space": ["fbnet"]}, "OFA134"),
+        ({"space": "fbnet", "space_hash": "0"}, "OFA134"),
+        ({"batches": 2}, "OFA136"),
+    ],
+)
+def test_a_header_of_another_space_is_refused(tmp_path: Path, more: Any, code: str) -> None:
+    path = jsonl(tmp_path / "t.jsonl", HEADER | more, {"arch": ARCH, "latency_ms": 1})
+    with pytest.raises(Diagnostics) as caught:
+        read_table(path, target("fbnet"))
+    (item,) = caught.value.items
+    assert item.code == code
+    assert "t.jsonl:1" in str(caught.value)
+
+
+def test_what_measuring_writes_is_read(tmp_path: Path) -> None:
+    head = HEADER | {"space": "fbnet", "space_hash": target("fbnet").hash, "threads": 1}
+    own = {"repeats": [9, 10, 14], "reference_ms": 3.5, "when": 17.5}
+    path = jsonl(tmp_path / "t.jsonl", head, {"arch": ARCH, "latency_ms": 10, **own})
+    table = read_table(path, target("fbnet"))
+    assert table.settings["threads"] == "1"
+    assert table.noise is not None
+    assert table.noise[0] == pytest.approx(1.4826 * 1 / 10 / 3**0.5)
+
+
+def test_unsteady_repeats_are_told(tmp_path: Path) -> None:
+    for spread, told in ((0.2, True), (0.01, False)):
+        repeats = [10 * (1 - spread), 10, 10 * (1 + spread)]
+        row = {"arch": ARCH, "latency_ms": 10, "repeats": repeats}
+        table = read_table(jsonl(tmp_path / "t.jsonl", HEADER, row), target("fbnet"))
+        assert any("unsteady" in text for text in table.warnings()) == told
+
+
+def test_energy_in_a_csv_is_read_like_latency(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("idx,energy_mj\n0,7.5\n1,8\n")
+    archs = DATA / "fbnet_archs.csv"
+    table = read_table(path, target("fbnet"), archs=archs, quantity="energy_mj")
+    assert table.quantity == "energy_mj"
+    assert table.y.tolist() == [7.5, 8]
+    with pytest.raises(Diagnostics, match="OFA126"):
+        read_table(path, target("fbnet"), archs=archs)
+
+
+def test_repeats_beside_energy_are_those_of_the_latency(tmp_path: Path) -> None:
+    row = {"arch": ARCH, "latency_ms": 10, "energy_mj": 70, "repeats": [10, 10.1]}
+    path = jsonl(tmp_path / "t.jsonl", HEADER, row)
+    assert read_table(path, target("fbnet"), quantity="energy_mj").y.tolist() == [70]
+    row["energy_mj"] = -1
+    with pytest.raises(Diagnostics, match="energy_mj is -1"):
+        read_table(jsonl(path, HEADER, row), target("fbnet"), quantity="energy_mj")
 
 
 def test_a_table_says_under_which_settings_it_was_measured(tmp_path: Path) -> None:
@@ -95,6 +158,7 @@ def test_a_table_says_under_which_settings_it_was_measured(tmp_path: Path) -> No
     [
         ("idx,latency_ms\n0,x\n", "OFA123"),
         ("idx,latency_ms\n0,1,2\n", "OFA126"),
+        (f"idx,latency_ms\n0,{'1' * 140_000}\n", "OFA126"),
         ("idx,ms\n0,1\n", "OFA126"),
         ("", "OFA126"),
         ("idx,latency_ms\n999,1\n", "OFA127"),

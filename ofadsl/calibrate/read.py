@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ofadsl.calibrate.archs import Target
 from ofadsl.calibrate.read_csv import read_csv
-from ofadsl.calibrate.read_jsonl import read_jsonl
+from ofadsl.calibrate.read_jsonl import Asked, read_jsonl
 from ofadsl.calibrate.tables import Table
 from ofadsl.diagnostics import fault
 
@@ -17,7 +17,13 @@ def read_table(
     """Return the table in a file; raise Diagnostics that name each malformed line."""
     match path.suffix.lower():
         case ".jsonl":
-            return read_jsonl(path, target.encode, quantity)
+            asked = Asked(
+                encode=target.encode,
+                space=target.space.name,
+                hash=target.hash,
+                quantity=quantity,
+            )
+            return read_jsonl(path, asked)
         case ".csv":
             return read_csv(path, archs, target.encode, quantity)
         case other:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ofadsl.calibrate.features import Archs
 from ofadsl.calibrate.read_jsonl import Encode, encoded
-from ofadsl.calibrate.tables import Reading, Table, open_table, table_from
+from ofadsl.calibrate.tables import Reading, Row, Table, open_table, table_from
 from ofadsl.diagnostics import Span, fault
 
 _OFA = ["idx", "d", "ks", "e", "r"]
@@ -21,7 +21,7 @@ def read_csv(path: Path, archs: Path | None, encode: Encode, quantity: str) -> T
     """Return the table in a file, joined with the archs beside it."""
     known = read_archs(archs or _beside(path), encode)
     reading = open_table(path)
-    rows: list[tuple[Archs, float, int]] = []
+    rows: list[Row] = []
     seen: set[str] = set()
     for span, cells in _rows(reading, ["idx", quantity]):
         value = reading.number(span, quantity, cells[1])
@@ -32,7 +32,7 @@ def read_csv(path: Path, archs: Path | None, encode: Encode, quantity: str) -> T
             reading.reject("OFA127", "an idx of a table is one of the archs", span, label)
         else:
             seen.add(cells[0])
-            rows.append((known[cells[0]], value, int(cells[0])))
+            rows.append(Row(x=known[cells[0]], y=value, order=float(cells[0])))
     return table_from(reading, quantity, rows, {"device": path.stem})
 
 
@@ -74,7 +74,11 @@ def _rows(reading: Reading, columns: list[str]) -> list[tuple[Span, list[str]]]:
             raise fault("OFA126", rule, help=f"{reading.source.path} is empty")
         raise fault("OFA126", rule, span=span, label="another header")
     for span, text in lines:
-        cells = [cell.strip() for cell in next(csv.reader([text]))]
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([text]))]
+        except csv.Error as error:
+            reading.reject("OFA126", "a line is one of a CSV table", span, str(error)[:80])
+            continue
         if len(cells) != len(columns):
             label = f"{len(cells)} values"
             reading.reject("OFA126", f"a line has {len(columns)} values", span, label)

@@ -20,6 +20,7 @@ from ofadsl.calibrate.nnls import Floats
 from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, Span, fault
 
 HEADER = ("device", "batch", "dtype", "runtime", "date")
+UNSTEADY = 0.03  # of a value, by its own repeats: more than a good fit leaves unexplained
 LARGEST_REPORT = 20  # mistakes of one file that are shown
 
 
@@ -36,6 +37,27 @@ class Table:
     settings: Mapping[str, str]
     digest: str
     """SHA-256 of the file, in hex."""
+    noise: Floats | None = None
+    """What repeats say of each value: its relative deviation, NaN where there are none."""
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what a user must know of how steady the device was."""
+        known = np.array([]) if self.noise is None else self.noise[np.isfinite(self.noise)]
+        if known.size and (median := float(np.median(known))) > UNSTEADY:
+            yield (
+                f"the device is unsteady: repeats leave a value uncertain by {median:.0%}, so "
+                "repeat more often, or quiet the device"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Row:
+    """One measurement: an arch, a value, when it was taken, how uncertain it is."""
+
+    x: Archs
+    y: float
+    order: float
+    noise: float = math.nan
 
 
 @dataclass(slots=True)
@@ -99,21 +121,22 @@ def open_table(path: Path) -> Reading:
 def table_from(
     reading: Reading,
     quantity: str,
-    rows: list[tuple[Archs, float, int]],
+    rows: list[Row],
     settings: Mapping[str, str],
 ) -> Table:
-    """Return the rows (arch, value, when) as a table, or raise what was found."""
+    """Return the rows as a table, or raise what was found."""
     reading.finish()
     if not rows:
         raise fault("OFA124", f"{reading.source.path} holds no measurement")
     return Table(
         path=reading.source.path,
         quantity=quantity,
-        x=np.stack([x for x, _, _ in rows]),
-        y=np.array([y for _, y, _ in rows]),
-        order=np.array([float(when) for _, _, when in rows]),
+        x=np.stack([row.x for row in rows]),
+        y=np.array([row.y for row in rows]),
+        order=np.array([row.order for row in rows]),
         settings=settings,
         digest=reading.digest,
+        noise=np.array([row.noise for row in rows]),
     )
 
 

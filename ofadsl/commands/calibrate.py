@@ -70,7 +70,7 @@ def calibrate(request: Request) -> Answer:
     )
     path = estimator_path(request.output, target, request.quantity, request.name)
     write_whole(path, emit_latency(estimator, target, used.x, said))
-    notes += quality.warnings()
+    notes += [*table.warnings(), *quality.warnings()]
     if estimator.launch is not None:
         notes.append("kernels are launched while others compute: a soft maximum, not a sum")
     shares = zip([*map(str, request.sources), "none of them"], estimator.sources, strict=True)
