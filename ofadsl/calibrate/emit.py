@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 import jinja2
 import numpy as np
@@ -43,13 +44,28 @@ class Provenance:
     coverage: float
 
 
-def emit_latency(estimator: Estimator, target: Target, x: Archs, said: Provenance) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What an estimator says of itself that no measurement of a whole subnet stands behind."""
+
+    device: str
+    quantity: str
+    table: str
+    digest: str
+    settings: Mapping[str, str]
+    basis: str
+    """Where its figures are from: `from a datasheet, not measured`."""
+    interval: str
+    """What its intervals are."""
+
+
+def emit_latency(estimator: Estimator, target: Target, x: Archs, said: Provenance | Origin) -> str:
     """Return the text of `latency_<device>.py`; ``x`` are the archs that were measured."""
     lengths = [len(dim.var.values) for dim in target.space.dims]
     gated = estimator.launch is not None
-    title = f"What subnets of {target.space.name} take on {said.device}, with intervals: "
     context = {
-        "title": f"{title}{said.samples} measurements.",
+        **_said(said),
+        "title": f"What subnets of {target.space.name} take on {said.device}, with intervals",
         "source": target.source,
         "table": Path(said.table).name,
         "space": target.space.name,
@@ -59,10 +75,6 @@ def emit_latency(estimator: Estimator, target: Target, x: Archs, said: Provenanc
         "unit": said.quantity.rpartition("_")[2],
         "settings": _mapping(said.settings),
         "digest": said.digest,
-        "samples": said.samples,
-        "rho": round(said.rho, 4),
-        "mape": round(said.mape, 4),
-        "coverage": round(said.coverage, 3),
         "lengths": lengths,
         "lengths_text": _vector(lengths),
         "power": estimator.power,
@@ -82,6 +94,24 @@ def emit_latency(estimator: Estimator, target: Target, x: Archs, said: Provenanc
         keep_trailing_newline=True,
     )
     return environment.get_template("latency.py.jinja").render(context)
+
+
+def _said(said: Provenance | Origin) -> dict[str, object]:
+    """Return what is said of the figures: how good they are, or that nobody measured them."""
+    match said:
+        case Provenance():
+            return {
+                "basis": f"{said.samples} measurements",
+                "interval": "",
+                "samples": said.samples,
+                "rho": round(said.rho, 4),
+                "mape": round(said.mape, 4),
+                "coverage": round(said.coverage, 3),
+            }
+        case Origin():
+            return {"basis": said.basis, "interval": said.interval, "samples": 0}
+        case other:
+            assert_never(other)
 
 
 def _layers(estimator: Estimator, values: Floats) -> Iterator[str]:

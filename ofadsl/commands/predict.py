@@ -48,7 +48,11 @@ def predict(question: Question) -> Answer:
         f"{path}: {m:.4g} {unit}, {question.coverage:.0%} between {a:.4g} and {b:.4g}"
         for path, m, a, b in zip(question.archs, means, low, high, strict=True)
     ]
-    return Answer(lines=tuple(lines), data={"device": question.device, "archs": rows})
+    if not module.SAMPLES:
+        lines.append(f"note: {module.BASIS}")
+    return Answer(
+        lines=tuple(lines), data={"device": question.device, "basis": module.BASIS, "archs": rows}
+    )
 
 
 def _arch(path: Path, target: Target) -> Any:
