@@ -1,0 +1,166 @@
+"""The subnets that a search looks at, as arrays: drawn, mended, listed, many at a time.
+
+In: a space, and the choices that are left of some dimensions. Out: a ``Domain``. Its dimensions are
+taken in the order in which the space draws them: each knows which choices are possible given those
+before it. So what is mended is in the space, canonical (what does not matter is at its first
+choice), and no subnet is listed twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ofadsl.expr import Value
+from ofadsl.search.front import Archs, Floats
+from ofadsl.space import Draw, Space
+
+CHUNK = 1 << 16
+"""So many archs are listed at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Step:
+    """One dimension: which of its choices are possible, for each choice of its parents."""
+
+    dim: int
+    parents: tuple[int, ...]
+    strides: tuple[int, ...]
+    allowed: NDArray[np.bool_]
+    bounds: Floats
+    """Where a ticket between 0 and 1 falls, for uniform samples."""
+    mended: Archs | None
+    """The nearest possible choice, one row after the other; none where all are possible."""
+
+    def rows(self, x: Archs) -> NDArray[np.intp] | int:
+        """Return the row of each arch."""
+        row: NDArray[np.intp] | int = 0
+        for parent, stride in zip(self.parents, self.strides, strict=True):
+            row = row + x[:, parent].astype(np.intp) * stride
+        return row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Domain:
+    """The archs of a space that a search may give."""
+
+    names: tuple[str, ...]
+    choices: tuple[tuple[Value, ...], ...]
+    free: NDArray[np.intp]
+    """The dimensions that have several choices left."""
+    counts: NDArray[np.intp]
+    size: int
+    steps: tuple[Step, ...]
+
+    def sample(self, n: int, rng: np.random.Generator) -> Archs:
+        """Return archs drawn uniformly from the distinct subnets."""
+        x = np.zeros((n, len(self.names)), np.uint8)
+        for step in self.steps:
+            bounds = step.bounds[step.rows(x)]
+            x[:, step.dim] = (rng.random(n)[:, None] >= np.atleast_2d(bounds)).sum(axis=1)
+        return x
+
+    def spread(self, n: int, rng: np.random.Generator) -> Archs:
+        """Return archs from the smallest choices to the largest, mixed about a level of each."""
+        level = rng.random((n, 1))
+        level[: min(n, 2), 0] = [0, 1][: min(n, 2)]
+        ranks = np.clip(level + rng.normal(0, 0.25, (n, len(self.names))), 0, 1)
+        ranks[: min(n, 2)] = level[: min(n, 2)]
+        return self.mend(np.rint(ranks * (self.counts - 1)).astype(np.uint8))
+
+    def mend(self, x: Archs) -> Archs:
+        """Return ``x`` with each choice that is not possible replaced by the nearest that is."""
+        x = x.copy()
+        for step in self.steps:
+            if step.mended is not None:
+                width = step.allowed.shape[1]
+                x[:, step.dim] = step.mended[step.rows(x) * width + x[:, step.dim]]
+        return x
+
+    def contains(self, x: Archs) -> NDArray[np.bool_]:
+        """Return for each arch whether it is a canonical one of the domain."""
+        return np.asarray((self.mend(x) == x).all(axis=1))
+
+    def every(self) -> Iterator[Archs]:
+        """Yield every distinct subnet once, in chunks, always in the same order."""
+        waiting = [(0, np.zeros((1, len(self.names)), np.uint8))]
+        ready: list[Archs] = []
+        while waiting:
+            at, x = waiting.pop()
+            if at == len(self.steps):
+                ready.append(x)
+                if sum(map(len, ready)) >= CHUNK // 2:
+                    yield np.concatenate(ready)
+                    ready = []
+            elif len(x) > 1 and len(x) * self.steps[at].allowed.shape[1] > CHUNK:
+                half = len(x) // 2
+                waiting += [(at, x[half:]), (at, x[:half])]
+            else:
+                waiting.append((at + 1, _extended(self.steps[at], x)))
+        if ready:
+            yield np.concatenate(ready)
+
+
+def domain_of(space: Space, kept: Mapping[str, Collection[Value]]) -> Domain:
+    """Return the domain of a space, some dimensions of which are narrowed to the values ``kept``.
+
+    Raises CoupledError as Space.size does.
+    """
+    narrowed = space.restrict(kept) if kept else space
+    size = narrowed.size()
+    variables = [dim.var for dim in space.dims]
+    counts = np.array([len(var.values) for var in variables], np.intp)
+    left = [len(kept.get(var.name, var.values)) for var in variables]
+    return Domain(
+        names=tuple(var.name for var in variables),
+        choices=tuple(var.values for var in variables),
+        free=np.flatnonzero(np.array(left, np.intp) > 1),
+        counts=counts,
+        size=size,
+        steps=tuple(_step(draw, counts) for draw in narrowed.draws()) if size else (),
+    )
+
+
+def _step(draw: Draw, counts: NDArray[np.intp]) -> Step:
+    shape = [int(counts[p]) for p in draw.parents]
+    width = int(counts[draw.dim])
+    weights = np.zeros((int(np.prod(shape)), width))
+    for row, index in enumerate(itertools.product(*map(range, shape))):
+        found = draw.weights.get(index)
+        if found is not None:  # else no arch has these choices together
+            weights[row] = [weight / sum(found) for weight in found]
+    allowed = weights > 0
+    allowed[~allowed.any(axis=1)] = True
+    strides = [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
+    bounds = np.cumsum(weights, axis=1)[:, :-1]
+    last = width - 1 - np.argmax(allowed[:, ::-1], axis=1)
+    bounds[np.arange(width - 1) >= last[:, None]] = 2  # a sum of shares may end below 1
+    return Step(
+        dim=draw.dim,
+        parents=draw.parents,
+        strides=tuple(strides),
+        allowed=allowed,
+        bounds=bounds,
+        mended=None if allowed.all() else _nearest(allowed).ravel(),
+    )
+
+
+def _nearest(allowed: NDArray[np.bool_]) -> Archs:
+    """Return for each row and choice the nearest choice that is possible, the lower of two."""
+    choices = np.arange(allowed.shape[1])
+    distance = np.abs(choices[:, None] - choices) * 2 + (choices > choices[:, None])
+    reach = np.where(allowed[:, None, :], distance, np.iinfo(np.intp).max)
+    return np.asarray(reach.argmin(axis=2), np.uint8)
+
+
+def _extended(step: Step, x: Archs) -> Archs:
+    """Return each arch with each possible choice of one more dimension."""
+    rows = np.broadcast_to(step.rows(x), len(x))
+    which, choice = np.nonzero(step.allowed[rows])
+    found = x[which]
+    found[:, step.dim] = choice
+    return found

@@ -1,0 +1,116 @@
+"""Who is better than whom: ranks of non-dominated sorting, crowding, the front of many points.
+
+Values are (points, objectives), smaller is better. All is exact: no tolerance.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ofadsl.search.front import Floats
+
+Places = NDArray[np.intp]
+
+
+def ranks(values: Floats, enough: int | None = None) -> Places:
+    """Return the front of each point, the best 0 (Deb et al. 2002, section III A).
+
+    Points beyond the fronts that hold the first ``enough`` may all have the rank after them.
+    """
+    unique, inverse = np.unique(values, axis=0, return_inverse=True)
+    inverse = inverse.reshape(-1)
+    if unique.shape[1] == 1:
+        return np.asarray(inverse, np.intp)
+    if unique.shape[1] == 2:
+        return _two(unique)[inverse]
+    wanted = len(unique) if enough is None else min(enough, len(unique))
+    return _many(unique, wanted)[inverse]
+
+
+def _two(points: Floats) -> Places:
+    """Return the ranks of distinct points in the order of their first value, then the second.
+
+    The fronts' smallest second values ascend: the first that is not at most a point's own is the
+    first front of which no point dominates it.
+    """
+    least: list[float] = []
+    found = np.empty(len(points), np.intp)
+    for i, second in enumerate(points[:, 1].tolist()):
+        rank = bisect_right(least, second)
+        if rank == len(least):
+            least.append(second)
+        else:
+            least[rank] = second
+        found[i] = rank
+    return found
+
+
+def _many(points: Floats, enough: int) -> Places:
+    """Return the ranks of distinct points that are sorted: a later one dominates no earlier one."""
+    small: list[NDArray[np.int32]] = [
+        np.unique(column, return_inverse=True)[1].reshape(-1).astype(np.int32)
+        for column in points.T
+    ]
+    better = np.triu(np.ones((len(points), len(points)), np.bool_), 1)
+    for column in small[1:]:
+        better &= np.less_equal(column[:, None], column[None, :])
+    count = better.sum(axis=0, dtype=np.int32)
+    found = np.full(len(points), -1, np.intp)
+    rank = done = 0
+    while done < enough:
+        front = np.flatnonzero((count == 0) & (found < 0))
+        found[front] = rank
+        count -= better[front].sum(axis=0, dtype=np.int32)
+        rank, done = rank + 1, done + len(front)
+    found[found < 0] = rank
+    return found
+
+
+def crowding(values: Floats, rank: Places) -> Floats:
+    """Return how far the neighbours of each point on its front are; the ends are infinitely far."""
+    found = np.zeros(len(values))
+    for column in values.T:
+        order = np.lexsort((column, rank))
+        own, front = column[order], rank[order]
+        ends = np.flatnonzero(np.diff(front)) + 1
+        starts = np.concatenate([[0], ends])
+        stops = np.concatenate([ends, [len(own)]]) - 1
+        width = np.repeat(own[stops] - own[starts], stops - starts + 1)
+        gap = np.zeros(len(own))
+        gap[1:-1] = own[2:] - own[:-2]
+        scaled = np.divide(gap, width, out=np.zeros(len(own)), where=width > 0)
+        scaled[starts] = scaled[stops] = np.inf
+        found[order] += scaled
+    return found
+
+
+def best(values: Floats) -> Places:
+    """Return the points that none dominates, the first of each that are equal, in order."""
+    if not len(values):
+        return np.zeros(0, np.intp)
+    if values.shape[1] == 1:
+        return np.array([int(values[:, 0].argmin())])
+    if values.shape[1] == 2:
+        order = np.lexsort((values[:, 1], values[:, 0]))
+        second = values[order, 1]
+        before = np.concatenate([[np.inf], np.minimum.accumulate(second)[:-1]])
+        return np.sort(order[second < before])
+    return _best_of_many(values)
+
+
+def _best_of_many(values: Floats) -> Places:
+    """Go through the points by the sum of their places: those with low sums dominate most."""
+    spans = np.ptp(values, axis=0)
+    scaled = (values - values.min(axis=0)) / np.where(spans > 0, spans, 1)
+    order = np.lexsort((*values.T[::-1], scaled.sum(axis=1)))
+    left, points = order, values[order]
+    at = 0
+    while at < len(points):
+        kept = (points < points[at]).any(axis=1)
+        kept[at] = True
+        at = int(kept[:at].sum()) + 1
+        left, points = left[kept], points[kept]
+    return np.sort(left)

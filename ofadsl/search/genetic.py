@@ -1,0 +1,161 @@
+"""NSGA-II on choice indices (Deb et al. 2002), whole populations at a time, in numpy.
+
+What is of its own: no arch is evaluated twice; every arch that nothing dominates is kept beside
+the population; a part of each generation are neighbours of these. Generation ``g`` of a search
+draws from a stream of its own, (seed, g), so that a search goes on after a stop as if there had
+been none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ofadsl.search.domain import Domain
+from ofadsl.search.domination import best, crowding, ranks
+from ofadsl.search.front import Archs
+from ofadsl.search.problem import Evaluated, Problem
+
+Hashes = NDArray[np.uint64]
+_NEIGHBOURS = 0.3  # of a generation: archs of the front with one choice changed
+_STEP = 0.5  # of the mutations: to the next choice, not to any
+_ATTEMPTS = 4  # to find archs that are new
+_HASH = 0x0FA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class State:
+    """A search after some generations."""
+
+    generation: int
+    population: Evaluated
+    """The best first."""
+    front: Evaluated
+    """All feasible archs found so far that nothing dominates."""
+    seen: set[int]
+    """The hash of every arch that was evaluated; one set, which grows, for all generations."""
+    exhausted: bool = False
+    """Whether no new arch was found any more."""
+
+
+def begin(problem: Problem, size: int, seed: int, start: Archs) -> State:
+    """Return the first generation: ``start``, uniform samples, and archs of every size."""
+    rng = np.random.default_rng([seed, 0])
+    domain = problem.domain
+    half = (size + 1) // 2
+    drawn = [start, domain.spread(half, rng), domain.sample(size, rng)]
+    x = np.concatenate(drawn)
+    hashes = hashed(x)
+    first = np.sort(np.unique(hashes, return_index=True)[1])[: max(size, len(start))]
+    found = problem.evaluate(x[first])
+    state = State(generation=0, population=found[:0], front=found[:0], seen=set())
+    return _survived(state, found, hashes[first], size)
+
+
+def step(problem: Problem, state: State, size: int, seed: int) -> State:
+    """Return the next generation."""
+    rng = np.random.default_rng([seed, state.generation + 1])
+    x, hashes = _new(problem.domain, state, size, rng)
+    if not len(x):
+        return State(
+            generation=state.generation + 1,
+            population=state.population,
+            front=state.front,
+            seen=state.seen,
+            exhausted=True,
+        )
+    return _survived(state, problem.evaluate(x), hashes, size)
+
+
+def hashed(x: Archs) -> Hashes:
+    """Return one number for each arch; that two archs share one is out of the question."""
+    odd = np.random.default_rng(_HASH).integers(0, 1 << 63, x.shape[1], np.uint64) * 2 + 1
+    mixed = (x.astype(np.uint64) + 1) * odd
+    mixed ^= mixed >> 29
+    return np.asarray((mixed * np.uint64(0xBF58476D1CE4E5B9)).sum(axis=1, dtype=np.uint64))
+
+
+def _survived(state: State, found: Evaluated, hashes: Hashes, size: int) -> State:
+    feasible = found[found.violation == 0]
+    front = state.front.join(feasible)
+    front = front[best(front.values)]
+    both = state.population.join(found)
+    state.seen.update(hashes.tolist())
+    return State(
+        generation=state.generation + (len(state.population) > 0),
+        population=both[_order(both, size)],
+        front=front,
+        seen=state.seen,
+    )
+
+
+def _order(both: Evaluated, size: int) -> NDArray[np.intp]:
+    """Return the best, by constraint domination: feasible ones by rank and crowding, then others
+    by how far they are from being feasible.
+    """
+    feasible = np.flatnonzero(both.violation == 0)
+    values = both.values[feasible]
+    rank = ranks(values, size)
+    if len(feasible) > size:
+        last = np.sort(rank)[size - 1]
+        kept = rank <= last
+        feasible, values, rank = feasible[kept], values[kept], rank[kept]
+    chosen = feasible[np.lexsort((-crowding(values, rank), rank))][:size]
+    others = np.flatnonzero(both.violation > 0)
+    nearest = others[np.argsort(both.violation[others], kind="stable")]
+    return np.concatenate([chosen, nearest[: size - len(chosen)]])
+
+
+def _new(domain: Domain, state: State, size: int, rng: np.random.Generator) -> tuple[Archs, Hashes]:
+    """Return archs that were never evaluated, and their hashes."""
+    found: list[Archs] = []
+    seen: set[int] = set()
+    keys: list[int] = []
+    for _ in range(_ATTEMPTS):
+        missing = size - len(keys)
+        if missing <= 0:
+            break
+        x = _offspring(domain, state, missing, rng)
+        fresh = []
+        for i, key in enumerate(hashed(x).tolist()):
+            if key not in state.seen and key not in seen:
+                seen.add(key)
+                keys.append(key)
+                fresh.append(i)
+        found.append(x[fresh])
+    return np.concatenate(found), np.array(keys, np.uint64)
+
+
+def _offspring(domain: Domain, state: State, count: int, rng: np.random.Generator) -> Archs:
+    """Return children of pairs that won tournaments, and neighbours of archs on the front."""
+    near = int(count * _NEIGHBOURS) if len(state.front) else 0
+    pairs = (count - near + 1) // 2
+    number = len(state.population)
+    winners = rng.integers(number, size=(2, 2 * pairs)).min(axis=0)  # the best come first
+    parents = state.population.x[winners]
+    left, right = parents[:pairs], parents[pairs:]
+    swap = rng.integers(0, 2, left.shape, np.uint8).view(np.bool_)
+    children = np.concatenate([np.where(swap, left, right), np.where(swap, right, left)])
+    children = children[: count - near]
+    places = len(domain.free)
+    hit = np.zeros(children.shape, np.bool_)
+    hit[:, domain.free] = rng.random((len(children), places), np.float32) < 1 / places
+    chosen = state.front.x[rng.integers(len(state.front), size=near)] if near else children[:0]
+    hit = np.concatenate([hit, np.zeros(chosen.shape, np.bool_)])
+    hit[np.arange(count - near, count), domain.free[rng.integers(places, size=near)]] = True
+    return domain.mend(_mutated(domain, np.concatenate([children, chosen]), hit, rng))
+
+
+def _mutated(domain: Domain, x: Archs, hit: NDArray[np.bool_], rng: np.random.Generator) -> Archs:
+    """Return archs with another choice, the next one or any, in each place that is hit."""
+    rows, places = np.nonzero(hit)
+    counts = domain.counts[places]
+    old = x[rows, places].astype(np.intp)
+    other = (old + 1 + (rng.random(len(rows)) * (counts - 1)).astype(np.intp)) % counts
+    beside = old + rng.choice(np.array([-1, 1]), len(rows))
+    beside = np.where(beside < 0, 1, np.where(beside >= counts, counts - 2, beside))
+    near = rng.random(len(rows)) < _STEP
+    x[rows, places] = np.where(near, beside, other)
+    return x
