@@ -1,0 +1,64 @@
+"""The names that an expression of a search may use: costs, devices, dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ofadsl.search.kinds import Kind
+from ofadsl.space import Space
+
+ANALYTIC = {
+    "macs": Kind.PLAIN,
+    "params": Kind.PLAIN,
+    "weight_bytes": Kind.BYTES,
+    "peak_memory": Kind.BYTES,
+}
+"""Costs that every space has."""
+
+MEASURED = {"latency": Kind.TIME, "energy": Kind.ENERGY}
+"""Costs of a device: `latency[pixel]`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """A dimension: its column, whether its values are words, and these."""
+
+    column: int
+    kind: Kind
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """What names mean."""
+
+    costs: Mapping[str, Kind]
+    """The analytic costs, and accuracy where there is a source of it."""
+    devices: Mapping[str, tuple[str, ...]]
+    """The devices that were calibrated, for `latency` and `energy`."""
+    dimensions: Mapping[str, Dimension]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that can be written, as it is written."""
+        measured = (f"{cost}[{name}]" for cost, names in self.devices.items() for name in names)
+        return (*self.costs, *measured, *self.dimensions)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The values of dimensions that are words."""
+        return frozenset(word for dim in self.dimensions.values() for word in dim.words)
+
+
+def vocabulary_of(
+    space: Space, devices: Mapping[str, tuple[str, ...]], *, accuracy: bool
+) -> Vocabulary:
+    """Return the names for a space and the devices that it was calibrated on."""
+    dimensions = {}
+    for column, dim in enumerate(space.dims):
+        words = tuple(value for value in dim.var.values if isinstance(value, str))
+        kind = Kind.WORD if words else Kind.PLAIN
+        dimensions[dim.var.name] = Dimension(column=column, kind=kind, words=words)
+    costs = ANALYTIC | ({"accuracy": Kind.PLAIN} if accuracy else {})
+    return Vocabulary(costs=costs, devices=devices, dimensions=dimensions)
