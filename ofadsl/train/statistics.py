@@ -10,31 +10,57 @@ mapping, or a view of the supernet that shares all its weights.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor
 
 from ofadsl.choices import Arch
-from ofadsl.train.data.batches import Batch
+from ofadsl.train.data.batches import Batch, batches
+from ofadsl.train.data.sample import sample
+from ofadsl.train.data.source import Data
 
 IMAGES, BATCH = 2000, 200
 """What the paper takes."""
 
 
+def statistics_batches(
+    data: Data,
+    *,
+    size: int,
+    images: int = IMAGES,
+    batch: int = BATCH,
+    seed: int = 0,
+    workers: int = 0,
+    rank: int = 0,
+    world: int = 1,
+) -> Iterator[Batch]:
+    """Yield training images for the statistics, plain, the same for every arch."""
+    return batches(
+        sample(data.train, number=images, seed=seed),
+        size=size,
+        batch=batch,
+        seed=None,
+        workers=workers,
+        rank=rank,
+        world=world,
+        drop_last=False,
+    )
+
+
 def recomputed(
-    supernet: torch.nn.Module, arch: Arch, batches: Iterable[Batch], *, shared: bool = False
+    supernet: torch.nn.Module, arch: Arch, images: Iterable[Batch], *, shared: bool = False
 ) -> torch.nn.Module:
     """Return a view of ``supernet`` in eval mode with the statistics of ``arch``.
 
     Its batch norms have buffers of their own; all else is the supernet's. ``shared``: each process
     has a part of the batches, and the statistics are those of all.
     """
-    return with_statistics(supernet, statistics(supernet, arch, batches, shared=shared))
+    return with_statistics(supernet, statistics(supernet, arch, images, shared=shared))
 
 
 def statistics(
-    supernet: torch.nn.Module, arch: Arch, batches: Iterable[Batch], *, shared: bool = False
+    supernet: torch.nn.Module, arch: Arch, images: Iterable[Batch], *, shared: bool = False
 ) -> dict[str, Tensor]:
     """Return the running means and variances of the batch norms in ``arch``, by name.
 
@@ -42,7 +68,7 @@ def statistics(
     """
     measure = Measure(supernet)
     if measure.needed:
-        for batch in batches:
+        for batch in images:
             measure.add(arch, batch)
     return measure.result(shared=shared)
 

@@ -53,7 +53,7 @@ def batches(
     Raises Diagnostics where an image is broken and the data refuses that, and where ranks cannot
     have equal parts (OFA187) or the images make no whole batch (OFA188).
     """
-    if batch % world:
+    if drop_last and batch % world:
         message = f"a batch of {batch} images cannot be divided among {world} processes"
         raise fault("OFA187", message, help=f"give a multiple of {world}")
     if drop_last and len(examples) < batch:
