@@ -24,6 +24,7 @@ from ofadsl.compiler.syntax import (
     Number,
     OneOf,
     RangeLit,
+    ScheduleDecl,
     SpaceDecl,
     Stage,
     Statement,
@@ -53,12 +54,14 @@ def grouped(text: str) -> str:
 
 
 def test_a_realistic_space_is_read() -> None:
-    space, block = file(MBV3).items
+    space, block, schedule = file(MBV3).items
+    assert isinstance(schedule, ScheduleDecl)
+    assert [phase.name.text for phase in schedule.body] == ["largest", "kernel"]
     assert isinstance(space, SpaceDecl)
     assert isinstance(block, BlockDecl)
     assert [type(s) for s in space.body[:2]] == [Input, space.body[1].__class__]
     assert [p.name.text for p in block.parameters][:3] == ["out", "kernel", "expand"]
-    assert len(file(MBV3).comments) == 4
+    assert len(file(MBV3).comments) == 5
 
 
 @pytest.mark.parametrize(

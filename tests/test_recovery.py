@@ -69,6 +69,60 @@ BROKEN = (
 )
 
 
+BROKEN_INSTRUCTIONS = (
+    "unlock",
+    "unlock 3 +",
+    "unlock kernel largest",
+    "unlock kernel if",
+    "unlock kernel, depth",
+    "unlock kernel if none",
+    "distil largest loss",
+    "distil in_place(loss = kl)",
+    "distil { largest }",
+    "learning_rate = 0.1",
+    "learning_rate: 0.1",
+    "learning_rate 0.1 0.2",
+    "sample 2 3",
+    "3",
+    "sample 2 { bn }",
+    "phase b epochs 3 { largest }",
+)
+BROKEN_PHASES = (
+    "phase epochs 3 { largest }",
+    "phase b { largest }",
+    "phase b epoch 3 { largest }",
+    "phse b epochs 3 { largest }",
+    "phase b epochs { largest }",
+    "phase b epochs 3",
+    "largest",
+    "let n = 3",
+    "phase b epochs 3 largest",
+)
+
+
+@pytest.mark.parametrize("instruction", BROKEN_INSTRUCTIONS)
+def test_one_broken_instruction_is_one_report(instruction: str) -> None:
+    text = f"schedule s {{\n phase a epochs 1 {{\n  largest\n  {instruction}\n  sample 1\n }}\n"
+    assert lines(text + " phase c epochs 1 { sample 1 }\n}\n" + MBV3) == [4]
+
+
+@pytest.mark.parametrize("phase", BROKEN_PHASES)
+def test_one_broken_phase_is_one_report(phase: str) -> None:
+    before, after = (f"  phase {name} epochs 1 {{ sample 1 }}\n" for name in "ac")
+    assert lines(f"schedule s {{\n{before}  {phase}\n{after}}}\n{MBV3}") == [3]
+
+
+def test_mistakes_in_the_body_of_a_broken_schedule_are_found() -> None:
+    first, second = "phase a epochs 1 {\n unlock\n }\n", "phase epochs 2 {\n sample 2 3\n }\n"
+    text = f"schedule s(n = ) {{\n {first} {second}}}\n"
+    assert lines(text) == [1, 3, 5, 6]
+
+
+def test_a_schedule_stands_outside_of_a_space() -> None:
+    (item,) = mistakes(f"space a {{\n  schedule s {{ phase b epochs 1 {{ largest }} }}\n}}\n{MBV3}")
+    assert item.help == "`schedule` stands outside of blocks and spaces"
+
+
 @pytest.mark.parametrize("statement", BROKEN)
 def test_one_broken_statement_is_one_report(statement: str) -> None:
     text = f"block b(c) {{\n  bn\n  {statement}\n  conv(c)\n  residual {{ bn }}\n}}\n{MBV3}"
@@ -114,6 +168,11 @@ def test_an_expression_has_one_report_at_most() -> None:
         with pytest.raises(Diagnostics) as raised:
             parse_expression(Source(path="--where", text=text))
         assert len(raised.value.items) == 1
+
+
+@pytest.mark.parametrize("text", ["let", "let a", "let a =", "block", "space a", "schedule a("])
+def test_a_text_that_breaks_off_has_one_report(text: str) -> None:
+    assert lines(text) == [1]
 
 
 def test_no_name_of_the_grammar_is_shown() -> None:

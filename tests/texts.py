@@ -43,6 +43,16 @@ block mbconv(out, kernel, expand, stride = 1, act = relu, se = false, resize = t
     )
   }
 }
+
+schedule shrink(n = 2, loss = kl of {kl, mse}) {
+  phase largest epochs 5 { largest; learning_rate 0.05; warmup 0.5 }
+  # kernels, of all or of one block
+  phase kernel epochs 3 * n {
+    unlock kernel if any; unlock s1[0].kernel from 3 + 2
+    unlock depth largest n - 1 if any
+    distil in_place(loss: loss, ratio: 0.5); sandwich max(n, 1)
+  }
+}
 """
 
 WORDS = (

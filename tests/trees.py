@@ -11,8 +11,9 @@ from ofadsl.diagnostics import Source, Span
 NOWHERE = Span(source=Source(path="tree", text=""), start=0, end=0)
 RESERVED = {"and", "or", "not", "if", "else", "true", "false", "let"}
 HEADS = {"input", "default", "choice", "require", "stage", "residual", "add", "concat", "oneof"}
-HEADS |= {"block", "space", "import"}
-SOFT = HEADS | {"depth", "step", "of", "when", "in", "first", "index"}
+HEADS |= {"block", "space", "schedule", "import"}
+CALLED = {"depth", "when", "unlock", "distil", "phase", "epochs", "largest", "from", "any"}
+SOFT = HEADS | CALLED | {"step", "of", "in", "first", "index"}
 
 plain = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True).filter(
     lambda text: text not in RESERVED
@@ -24,7 +25,7 @@ def name_of(texts: st.SearchStrategy[str]) -> st.SearchStrategy[syntax.Name]:
 
 
 names = name_of(plain | st.sampled_from(sorted(SOFT)))
-callees = name_of(plain.filter(lambda text: text not in HEADS) | st.sampled_from(["depth", "when"]))
+callees = name_of(plain.filter(lambda text: text not in HEADS) | st.sampled_from(sorted(CALLED)))
 
 numbers = (st.integers(0, 10**6) | st.floats(0, 1e12, allow_nan=False, allow_subnormal=False)).map(
     lambda value: syntax.Number(span=NOWHERE, value=value, text=repr(value))
@@ -124,6 +125,36 @@ def declarations(
     return st.builds(kind, span=st.just(NOWHERE), name=callees, parameters=parameters, body=body)
 
 
+words = callees.filter(lambda name: name.text not in {"unlock", "distil"})
+here = st.just(NOWHERE)
+instructions: st.SearchStrategy[syntax.Instruction] = st.one_of(
+    st.builds(
+        syntax.Unlock,
+        span=here,
+        dimension=expressions,
+        part=st.none()
+        | st.builds(syntax.Largest, span=here, number=expressions)
+        | st.builds(syntax.From, span=here, least=expressions),
+        if_any=st.booleans(),
+    ),
+    st.builds(syntax.Distil, span=here, teacher=callees, arguments=arguments),
+    st.builds(syntax.Setting, span=here, word=words, value=st.none() | expressions),
+)
+phases = st.builds(
+    syntax.Phase,
+    span=here,
+    name=names,
+    epochs=expressions,
+    body=st.lists(instructions, max_size=4).map(tuple),
+)
+schedules = st.builds(
+    syntax.ScheduleDecl,
+    span=here,
+    name=callees,
+    parameters=parameters,
+    body=st.lists(phases, max_size=3).map(tuple),
+)
+
 files = st.builds(
     syntax.File,
     span=st.just(NOWHERE),
@@ -133,6 +164,7 @@ files = st.builds(
             st.builds(syntax.Import, span=st.just(NOWHERE), path=paths),
             declarations(syntax.BlockDecl),
             declarations(syntax.SpaceDecl),
+            schedules,
         ),
         max_size=4,
     ).map(tuple),

@@ -256,6 +256,60 @@ Statement = (
     Input | Default | Let | Choice | Require | Stage | If | Residual | Branches | OneOf | Call
 )
 
+# Schedules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Largest(Node):
+    """``largest 2``: so many of the values of a dimension, from the largest down."""
+
+    number: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class From(Node):
+    """``from 3``: those values of a dimension that are at least this."""
+
+    least: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlock(Node):
+    """``unlock depth largest 2 if any``: ``part`` is None for all values."""
+
+    dimension: Expression
+    part: Largest | From | None
+    if_any: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distil(Node):
+    """``distil in_place(loss: alpha)``."""
+
+    teacher: Name
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting(Node):
+    """``learning_rate 0.05``, ``sandwich 2``, ``largest``: a word, and its value if it has one."""
+
+    word: Name
+    value: Expression | None
+
+
+Instruction = Unlock | Distil | Setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase(Node):
+    """``phase kernel epochs 3 { unlock kernel }``."""
+
+    name: Name
+    epochs: Expression
+    body: tuple[Instruction, ...]
+
+
 # Files
 
 
@@ -294,6 +348,15 @@ class SpaceDecl(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleDecl(Node):
+    """``schedule name(parameters) { phase ... }``."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    body: tuple[Phase, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comment(Node):
     """``# ...`` to the end of its line, the ``#`` included."""
 
@@ -302,7 +365,7 @@ class Comment(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File(Node):
-    """A whole `.ofa` file: imports, blocks, lets and spaces in the order of the text."""
+    """A whole `.ofa` file: imports, blocks, lets, spaces, schedules in the order of the text."""
 
-    items: tuple[Import | BlockDecl | SpaceDecl | Let, ...]
+    items: tuple[Import | BlockDecl | SpaceDecl | ScheduleDecl | Let, ...]
     comments: tuple[Comment, ...] = field(compare=False, default=())

@@ -15,7 +15,8 @@ from ofadsl.compiler.layout.writing import Writer
 
 WIDTH = 100
 STEP = "  "
-DECLARATIONS = (syntax.BlockDecl, syntax.SpaceDecl, syntax.Import)
+PARAMETRIC = (syntax.BlockDecl, syntax.SpaceDecl, syntax.ScheduleDecl)
+DECLARATIONS = (*PARAMETRIC, syntax.Import)
 
 
 def format_file(file: syntax.File) -> str:
@@ -99,7 +100,7 @@ def around(writer: Writer, outer: syntax.Node, inner: syntax.Node) -> bool:
 def emit_head(writer: Writer, node: Item, margin: str, lead: str, brace: int) -> str:
     """Return what stands before the body of a node; the lines before the last are written."""
     line = lead + head(node)
-    if isinstance(node, syntax.BlockDecl | syntax.SpaceDecl):
+    if isinstance(node, PARAMETRIC):
         wide = len(line) + 2 > WIDTH or writer.holds(node.span.start, brace)
         if wide and emit_list(writer, node, margin, lead, brace):
             return writer.lines.pop()
@@ -133,10 +134,12 @@ def else_if(writer: Writer, node: syntax.If, brace: int) -> syntax.If | None:
 def before_body(node: Item) -> int:
     """Return a place behind every `{` of a set that stands before the body of a node."""
     match node:
-        case syntax.BlockDecl() | syntax.SpaceDecl():
+        case syntax.BlockDecl() | syntax.SpaceDecl() | syntax.ScheduleDecl():
             return node.parameters[-1].span.end if node.parameters else node.name.span.end
         case syntax.Stage():
             return node.depth.span.end
+        case syntax.Phase():
+            return node.epochs.span.end
         case syntax.If():
             return node.condition.span.end
         case syntax.Residual(condition=condition) if condition is not None:
@@ -193,7 +196,9 @@ def listed(node: Item) -> tuple[Sequence[Entry], str]:
             return node.arguments, f"input {node.kind.text}("
         case syntax.Default():
             return node.arguments, f"default {node.callee.text}("
-        case syntax.BlockDecl() | syntax.SpaceDecl():
+        case syntax.Distil():
+            return node.arguments, f"distil {node.teacher.text}("
+        case syntax.BlockDecl() | syntax.SpaceDecl() | syntax.ScheduleDecl():
             return node.parameters, f"{head(replace(node, parameters=()))}("
         case syntax.Let(value=syntax.SetLit() as value):
             return value.items, head(node).removesuffix(spell(value)) + "{"

@@ -8,7 +8,9 @@ from typing import assert_never
 from ofadsl.compiler import syntax
 from ofadsl.compiler.syntax import Expression, Statement
 
-Item = Statement | syntax.Option | syntax.Import | syntax.BlockDecl | syntax.SpaceDecl
+Declaration = syntax.BlockDecl | syntax.SpaceDecl | syntax.ScheduleDecl
+Item = Statement | syntax.Option | syntax.Import | Declaration | syntax.Phase | syntax.Instruction
+WORDS = {syntax.BlockDecl: "block", syntax.SpaceDecl: "space", syntax.ScheduleDecl: "schedule"}
 
 # How strongly an expression holds together; an operand that holds less is put in parentheses.
 RANGE, IF_ELSE, OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, ATOM = range(10)
@@ -67,9 +69,12 @@ def head(node: Item) -> str:  # noqa: C901  (one case a node)
     match node:
         case syntax.Import():
             return f'import "{node.path}"'
-        case syntax.BlockDecl() | syntax.SpaceDecl():
-            word = "block" if isinstance(node, syntax.BlockDecl) else "space"
-            return f"{word} {node.name.text}{parenthesised(node.parameters)}"
+        case syntax.BlockDecl() | syntax.SpaceDecl() | syntax.ScheduleDecl():
+            return f"{WORDS[type(node)]} {node.name.text}{parenthesised(node.parameters)}"
+        case syntax.Phase():
+            return f"phase {node.name.text} epochs {spell(node.epochs)}"
+        case syntax.Unlock() | syntax.Distil() | syntax.Setting():
+            return instruction(node)
         case syntax.Input():
             return f"input {node.kind.text}{parenthesised(node.arguments)}"
         case syntax.Default():
@@ -99,6 +104,31 @@ def head(node: Item) -> str:  # noqa: C901  (one case a node)
             return f"{labelled(node.label)}{node.callee.text}{parenthesised(node.arguments)}"
         case _:
             assert_never(node)
+
+
+def instruction(node: syntax.Instruction) -> str:
+    """Return the text of an instruction of a phase."""
+    match node:
+        case syntax.Unlock(dimension=dimension, part=part):
+            bound = "" if part is None else f" {portion(part)}"
+            return f"unlock {spell(dimension, ATOM)}{bound}{' if any' if node.if_any else ''}"
+        case syntax.Distil(teacher=teacher, arguments=arguments):
+            return f"distil {teacher.text}{parenthesised(arguments)}"
+        case syntax.Setting(word=word, value=value):
+            return word.text if value is None else f"{word.text} {spell(value)}"
+        case _:
+            assert_never(node)
+
+
+def portion(part: syntax.Largest | syntax.From) -> str:
+    """Return which of its values a dimension is unlocked for."""
+    match part:
+        case syntax.Largest(number=number):
+            return f"largest {spell(number, SUM)}"
+        case syntax.From(least=least):
+            return f"from {spell(least, SUM)}"
+        case _:
+            assert_never(part)
 
 
 def labelled(label: syntax.Name | None) -> str:
@@ -131,7 +161,7 @@ def bodies(node: Item) -> tuple[tuple[Item, ...], ...]:
             return (node.options,)
         case syntax.Stage() | syntax.Residual() | syntax.Option():
             return (node.body,)
-        case syntax.BlockDecl() | syntax.SpaceDecl():
+        case syntax.Phase() | syntax.BlockDecl() | syntax.SpaceDecl() | syntax.ScheduleDecl():
             return (node.body,)
         case _:
             return ()

@@ -36,6 +36,51 @@ def space(values: Values, span: Span) -> syntax.SpaceDecl:
     return syntax.SpaceDecl(span=span, name=name, parameters=tuple(parameters), body=body)
 
 
+def schedule(values: Values, span: Span) -> syntax.ScheduleDecl:
+    """A name, parameters, phases."""
+    name, *parameters, body = values
+    return syntax.ScheduleDecl(span=span, name=name, parameters=tuple(parameters), body=body)
+
+
+def phase(values: Values, span: Span) -> syntax.Phase:
+    """A name, epochs, instructions."""
+    name, epochs, body = values
+    return syntax.Phase(span=span, name=name, epochs=epochs, body=body)
+
+
+def unlock(values: Values, span: Span) -> syntax.Unlock:
+    """A dimension; how much of it; whether it may be missing."""
+    dimension, *rest = values
+    part = next((one for one in rest if not isinstance(one, bool)), None)
+    return syntax.Unlock(span=span, dimension=dimension, part=part, if_any=True in rest)
+
+
+def largest(values: Values, span: Span) -> syntax.Largest:
+    """A number."""
+    return syntax.Largest(span=span, number=values[0])
+
+
+def from_(values: Values, span: Span) -> syntax.From:
+    """A value."""
+    return syntax.From(span=span, least=values[0])
+
+
+def if_any(values: Values, span: Span) -> bool:
+    """Nothing: the words say it."""
+    return True
+
+
+def distil(values: Values, span: Span) -> syntax.Distil:
+    """A teacher; arguments."""
+    return syntax.Distil(span=span, teacher=values[0], arguments=values[1] if values[1:] else ())
+
+
+def setting(values: Values, span: Span) -> syntax.Setting:
+    """A word; a value."""
+    word, value = (*values, None)[:2]
+    return syntax.Setting(span=span, word=word, value=value)
+
+
 def parameter(values: Values, span: Span) -> syntax.Parameter:
     """A name; a default; what is allowed."""
     name, default, allowed = (*values, None, None)[:3]
@@ -218,7 +263,8 @@ BUILDERS: dict[str, Builder] = {
         *(add, concat, one_of, labelled_one_of, option, call, labelled_call),
         *(argument, named_argument, range_, if_else, binary, unary, member, index),
         *(number, bool_, apply, set_, name),
+        *(schedule, phase, unlock, largest, from_, if_any, distil, setting),
     )
 }
 BUILDERS |= dict.fromkeys(SEQUENCES, sequence)
-BUILDERS |= {"callee": name, "parameter_default": parameter}
+BUILDERS |= {"callee": name, "word": name, "parameter_default": parameter}

@@ -13,18 +13,19 @@ from ofadsl.compiler.parse.lookahead import (
     starts_line,
 )
 from ofadsl.compiler.parse.tables import END
-from ofadsl.compiler.syntax import BlockDecl, SpaceDecl
+from ofadsl.compiler.syntax import BlockDecl, ScheduleDecl, SpaceDecl
 from ofadsl.diagnostics import Diagnostic, Span
 
 OPENER = {closer: opener for opener, closer in CLOSER.items()}
 ENDS = ("_NEWLINE", "SEMICOLON")
-DECLARATIONS = ("BLOCK", "SPACE", "IMPORT")
+DECLARATIONS = ("BLOCK", "SPACE", "SCHEDULE", "IMPORT")
 
 # What to put before a `{` so that its body is read, though its statement is given up.
 STAND_INS = {
     "item": ("BLOCK", "NAME"),
     "statement": ("RESIDUAL",),
     "option": ("NAME", "COLON"),
+    "phase": ("PHASE", "NAME", "EPOCHS", "NAME"),
 }
 
 
@@ -69,7 +70,7 @@ def skip_statement(parser: Parser, *, closed: bool = False) -> None:
     where = parser.tables.anchors[parser.states[height - 1]]
     first = first_token(parser, height)
     opened = [kind(parser, b.token) for b in parser.brackets[1:] if b.height >= height]
-    whole = isinstance(parser.symbols[-1][0], BlockDecl | SpaceDecl)
+    whole = isinstance(parser.symbols[-1][0], BlockDecl | SpaceDecl | ScheduleDecl)
     unwind(parser, height)
     if closed and starts_line(parser, parser.at):
         return
@@ -81,13 +82,13 @@ def skip_statement(parser: Parser, *, closed: bool = False) -> None:
 
 def skip_to_declaration(parser: Parser) -> None:
     """Skip all that is no part of a file, up to a line that looks like one."""
-    parser.at += 1
+    parser.at += kind(parser, parser.at) != END
     while kind(parser, parser.at) != END and not declares(parser, parser.at):
         parser.at += 1
 
 
 def declares(parser: Parser, at: int) -> bool:
-    """Whether a block, a space, an import or a let of the file begins at a token."""
+    """Whether a block, a space, a schedule, an import or a let of the file begins at a token."""
     if not starts_line(parser, at):
         return False
     if kind(parser, at) in DECLARATIONS:
@@ -103,7 +104,8 @@ def skip(parser: Parser, first: int, where: str, opened: list[str]) -> None:
         if starts_line(parser, at) and at > first and resumes(parser, at, margin, opened):
             return
         well = name != "LBRACE" or bool(opened) or closes_well(parser, at)
-        if name == "LBRACE" and not opened and well and is_body(parser, at):
+        inner = name == "LBRACE" and not opened and has_body(parser, first, where)
+        if inner and well and is_body(parser, at):
             stand_in(parser, first, where)
             return
         if ends(name, opened):
@@ -115,6 +117,12 @@ def skip(parser: Parser, first: int, where: str, opened: list[str]) -> None:
             while opened.pop() != OPENER[name]:
                 pass
         parser.at += 1
+
+
+def has_body(parser: Parser, first: int, where: str) -> bool:
+    """Whether what began at ``first`` can have a body whose statements are worth reading."""
+    misplaced = where != "item" and kind(parser, first) == "SCHEDULE"
+    return where in STAND_INS and not misplaced
 
 
 def ends(name: str, opened: list[str]) -> bool:
@@ -151,5 +159,7 @@ def stand_in(parser: Parser, first: int, where: str) -> None:
     names = STAND_INS[where]
     if where == "statement" and "ONEOF" in {kind(parser, i) for i in range(first, at)}:
         names = ("ONEOF",)
+    elif kind(parser, first) == "SCHEDULE":
+        names = ("SCHEDULE", "NAME")
     insert(parser, at, *names)
     parser.stand_ins.add(at + len(names))

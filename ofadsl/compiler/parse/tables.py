@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STARTS = ("file", "value")
 END = "$END"
-SEQUENCES = ("body", "arguments")  # rules whose value is a tuple, no node
+SEQUENCES = ("body", "arguments", "phases", "instructions")  # rules whose value is a tuple, no node
 BAD = "BAD"  # a token for characters that are already reported
 
 
@@ -70,7 +70,7 @@ class Tables:
     actions: tuple[dict[int, int], ...]
     gotos: tuple[dict[int, int], ...]
     starts: dict[str, tuple[int, int]]
-    anchors: dict[int, str]  # states in which an item, a statement or an option may begin
+    anchors: dict[int, str]  # states in which an item, a statement, an option... may begin
 
 
 @functools.cache
@@ -102,7 +102,7 @@ def unpack(stored: Stored) -> Tables:
     numbers = {name: i for i, name in enumerate(stored["nonterminals"])}
     anchors = {
         state: name
-        for name in ("item", "statement", "option")
+        for name in ("item", "statement", "option", "phase", "instruction")
         for state, row in enumerate(gotos)
         if numbers[name] in row
     }

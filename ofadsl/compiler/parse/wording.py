@@ -13,7 +13,8 @@ SHOWN = 40  # characters of what was found
 GROUPS = (
     ({"LET", "RESIDUAL"}, "a statement"),
     ({"NUMBER"}, "a value"),
-    ({"LET", "BLOCK"}, "`block`, `space`, `import` or `let`"),
+    ({"LET", "BLOCK"}, "`block`, `space`, `schedule`, `import` or `let`"),
+    ({"PHASE", "SEMICOLON", "RBRACE"}, "`phase`"),
 )
 ENDS = {"_NEWLINE", "SEMICOLON"}
 OPERATORS = {"PLUS", "MINUS", "TIMES", "COMPARE", "AND", "OR"}
@@ -32,6 +33,7 @@ PUNCTUATION = {
     "DEPTH": "`depth`",
     "ONEOF": "`oneof`",
     "ELSE": "`else`",
+    "EPOCHS": "`epochs`",
     "STRING": 'a text such as `"blocks.ofa"`',
 }
 
@@ -58,7 +60,7 @@ def hidden_words(accepted: set[str]) -> set[str]:
     """Return the terminals that could go on, but are not what is missing."""
     hidden: set[str] = set()
     if "NAME" in accepted:
-        hidden |= {"WHEN", "DEPTH", "ONEOF"}
+        hidden |= {"WHEN", "DEPTH", "ONEOF", "EPOCHS"}
     if "PLUS" in accepted:
         hidden |= {"COLON", "LPAR", "EQUAL"}
     if accepted & ENDS:
