@@ -11,6 +11,7 @@ import click
 from ofadsl import __version__
 from ofadsl.cli.checking import check, diff, fmt
 from ofadsl.cli.compiling import compile_, sample, show
+from ofadsl.cli.evaluating import evaluate
 from ofadsl.cli.group import Group
 from ofadsl.cli.latency import calibrate, predict
 from ofadsl.cli.subnets import convert_weights, specialize
@@ -40,6 +41,7 @@ COMMANDS = (
     convert_weights,
     calibrate,
     predict,
+    evaluate,
 )
 for _command in COMMANDS:
     main.add_command(_command)
