@@ -7,9 +7,6 @@ all is well; whoever is killed on the way leaves at most that folder, whose name
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import ofadsl
 from ofadsl.choices import Arch
-from ofadsl.diagnostics import fault
+from ofadsl.folders import written_whole
 from ofadsl.specialize.channels_last import is_channels_last
 from ofadsl.specialize.layout import Call, lines
 from ofadsl.specialize.source import ClassText, SubnetText, subnet_text
@@ -61,25 +58,13 @@ def write_subnet(folder: Path, subnet: GraphModule, example: Tensor, record: Rec
 
     A folder that holds an older subnet is replaced; any other that is not empty is refused.
     """
-    folder = Path(os.path.realpath(folder))
-    _refuse_others(folder)
     image = example[:1]
     size = measure(subnet, image)
     text = subnet_text(subnet)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    try:
-        code = _python(text, record, size, any(map(is_channels_last, subnet.parameters())))
+    code = _python(text, record, size, any(map(is_channels_last, subnet.parameters())))
+    with written_whole(folder, "a subnet", lambda found: found == set(FILES)) as draft:
         _write_files(draft, subnet, text, _json(record, size, image), code)
         _try(draft, subnet, image)
-        _replace(folder, draft)
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return size
 
 
@@ -89,22 +74,6 @@ def measure(subnet: torch.nn.Module, image: Tensor) -> Size:
         subnet(image)
     params = sum(parameter.numel() for parameter in subnet.parameters())
     return Size(params=params, macs=counter.get_total_flops() // 2)
-
-
-def _refuse_others(folder: Path) -> None:
-    if not folder.exists():
-        return
-    found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    ours = set(FILES) <= set(found) and set(found) <= {*FILES, "__pycache__"}
-    if not folder.is_dir() or (found and not ours):
-        what = f"it holds {found[0]}" if found else "it is a file"
-        message = f"{folder} is not a subnet's folder: {what}"
-        raise fault("OFA098", message, help="give a new folder with -o")
-
-
-def _cannot_write(folder: Path, error: OSError) -> Exception:
-    reason = (error.strerror or str(error)).lower()
-    return fault("OFA099", f"{folder} cannot be written: {reason}", help="give another folder")
 
 
 def _json(record: Record, size: Size, image: Tensor) -> str:
@@ -169,13 +138,6 @@ def _write_files(
     safetensors.torch.save_file(tensors, draft / "weights.safetensors", {"format": "pt"})
     (draft / "subnet.py").write_text(code, encoding="utf-8")
     (draft / "subnet.json").write_text(record, encoding="utf-8")
-    umask = os.umask(0)
-    os.umask(umask)
-    draft.chmod(0o777 & ~umask)
-    for name in FILES:
-        (draft / name).chmod(0o666 & ~umask)
-        with (draft / name).open("rb") as file:
-            os.fsync(file.fileno())
 
 
 def _try(draft: Path, subnet: GraphModule, image: Tensor) -> None:
@@ -187,18 +149,3 @@ def _try(draft: Path, subnet: GraphModule, image: Tensor) -> None:
     with torch.no_grad():
         expected, found = subnet(image), scope["load"]()(image)
     assert torch.equal(expected, found), "the written subnet differs from the one in memory"
-
-
-def _replace(folder: Path, draft: Path) -> None:
-    """Move ``draft`` to ``folder``; what was there is gone only when it stands."""
-    if not folder.exists() or not any(folder.iterdir()):
-        draft.rename(folder)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    folder.rename(old)
-    try:
-        draft.rename(folder)
-    except BaseException:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old)
