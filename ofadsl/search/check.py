@@ -168,8 +168,9 @@ class _Checker(Leaves):
             case _:
                 assert_never(tree)
 
-    def no_number(self, tree: Expression) -> None:
+    def no_number(self, tree: Expression) -> Term | None:
         self.refuse("OFA223", "a number stands here", tree, "this is a condition")
+        return None
 
     def computed(self, tree: syntax.Unary | syntax.Binary) -> Term | None:
         if isinstance(tree, syntax.Binary) and tree.op in _ARITHMETIC:

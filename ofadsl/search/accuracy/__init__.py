@@ -1,0 +1,1 @@
+"""Where a search gets accuracies from: a predictor, a table, a function."""
