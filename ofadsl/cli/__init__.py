@@ -12,6 +12,7 @@ from ofadsl import __version__
 from ofadsl.cli.checking import check, diff, fmt
 from ofadsl.cli.compiling import compile_, sample, show
 from ofadsl.cli.evaluating import evaluate
+from ofadsl.cli.deploying import export
 from ofadsl.cli.group import Group
 from ofadsl.cli.latency import calibrate, predict
 from ofadsl.cli.subnets import convert_weights, specialize
@@ -41,6 +42,7 @@ COMMANDS = (
     convert_weights,
     calibrate,
     predict,
+    export,
     evaluate,
 )
 for _command in COMMANDS:

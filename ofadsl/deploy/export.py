@@ -1,0 +1,185 @@
+"""Export a subnet: written, run in its own runtime, compared, and only then put in its place.
+
+Beside the file lies `export.json`, with an entry for each file that was exported there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ofadsl.deploy.compare import accuracy, check, in_batches
+from ofadsl.deploy.exporter import Exporter, Work, find_exporter
+from ofadsl.deploy.images import Images, check_images, random_images
+from ofadsl.deploy.subnet import Subnet
+from ofadsl.deploy.timing import median_ms
+from ofadsl.diagnostics import fault
+from ofadsl.files import write_text
+
+REPORT = "export.json"
+_RANDOM_IMAGES = 4
+_REAL_IMAGES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be exported, and where to."""
+
+    subnet: Subnet
+    format: str
+    output: Path
+    batch: int | None = 1
+    """None: any number of images."""
+    int8: bool = False
+    images: Images | None = None
+    measure: bool = False
+
+
+def export(order: Order) -> dict[str, Any]:
+    """Write the file and its entry in export.json, and return the entry."""
+    exporter = find_exporter(order.format)
+    _refuse(order, exporter)
+    earlier = _read_report(order.output.parent / REPORT)
+    with tempfile.TemporaryDirectory(prefix="ofadsl-") as folder:
+        draft = Path(folder) / order.output.name
+        exporter.write(_work(order, order.int8), draft)
+        entry = _entry(order, exporter, draft)
+        if order.measure:
+            entry["timing"] = _timing(order, exporter, Path(folder), draft)
+        _publish(draft, order.output, {**earlier, order.output.name: entry})
+    return entry
+
+
+def _refuse(order: Order, exporter: Exporter) -> None:
+    if order.int8 and not exporter.int8:
+        message = f"there is no int8 in the format {order.format}"
+        raise fault("OFA256", message, help="choose onnx, executorch or tflite")
+    if order.batch is None and not exporter.any_batch:
+        message = f"a file of the format {order.format} has a batch of a fixed size"
+        raise fault("OFA256", message, help="give it with --batch N")
+    if order.int8 and order.images is None:
+        message = "int8 needs images, which tell the range of every activation"
+        help = "add --calibration digits or --calibration FOLDER; --calibration random for speed"
+        raise fault("OFA254", message, help=help)
+    if order.images is not None:
+        check_images(order.images, order.subnet.image, order.subnet.classes)
+
+
+def _work(order: Order, int8: bool) -> Work:
+    shape = order.subnet.image
+    calibration = None
+    if int8:
+        calibration = random_images(shape) if order.images is None else order.images.calibration
+    return Work(
+        module=order.subnet.module,
+        example=random_images(shape, order.batch or 2),
+        any_batch=order.batch is None,
+        calibration=calibration,
+    )
+
+
+def _entry(order: Order, exporter: Exporter, draft: Path) -> dict[str, Any]:
+    runners = exporter.runners(draft)
+    module, images = order.subnet.module, order.images
+    tried = random_images(order.subnet.image, _RANDOM_IMAGES)
+    real = None if images is None else images.test
+    if real is not None:
+        tried = real[:_REAL_IMAGES] if order.int8 else torch.cat([tried, real[:_REAL_IMAGES]])
+    elif order.int8 and images is not None:
+        tried = images.calibration[:_REAL_IMAGES]
+    checks = check(module, runners, tried, batch=order.batch, int8=order.int8)
+    return {
+        "format": order.format,
+        "dtype": "int8" if order.int8 else "float32",
+        "space": order.subnet.space,
+        "input": [order.batch or "any", *order.subnet.image],
+        "bytes": draft.stat().st_size,
+        "versions": dict(exporter.facts(draft)),
+        "calibration": _calibration(order),
+        "check": {name: asdict(result) for name, result in checks.items()},
+        "accuracy": _accuracy(order, runners),
+    }
+
+
+def _calibration(order: Order) -> dict[str, Any] | None:
+    if not order.int8 or order.images is None:
+        return None
+    return {"source": order.images.name, "images": len(order.images.calibration)}
+
+
+def _accuracy(order: Order, runners: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the share of test images that the network and the file get right."""
+    images = order.images
+    if images is None or images.test is None or images.labels is None:
+        return None
+    with torch.no_grad():
+        before = accuracy(order.subnet.module, images.test, images.labels, None)
+    runtime, run = next(iter(runners.items()))
+    after = accuracy(run, images.test, images.labels, order.batch)
+    return {"images": len(images.test), "subnet.py": before, runtime: after}
+
+
+def _timing(order: Order, exporter: Exporter, folder: Path, draft: Path) -> dict[str, Any]:
+    """Return the medians of float32 and int8, where there is one, and which is the faster."""
+    files = {"int8" if order.int8 else "float32": draft}
+    if exporter.int8:
+        other = "float32" if order.int8 else "int8"
+        files[other] = folder / f"other-{order.output.name}"
+        exporter.write(_work(order, not order.int8), files[other])
+    image: Tensor = random_images(order.subnet.image, order.batch or 1)
+    runs, runtime = {}, ""
+    for dtype in sorted(files):
+        runtime, run = next(iter(exporter.runners(files[dtype]).items()))
+        runs[dtype] = lambda run=run: in_batches(run, image, order.batch)
+    medians = median_ms(runs)
+    fastest = min(medians, key=lambda dtype: medians[dtype])
+    return {
+        "runtime": runtime,
+        "threads": 1,
+        "batch": len(image),
+        "median_ms": medians,
+        "faster": fastest if len(medians) > 1 else None,
+    }
+
+
+def _read_report(path: Path) -> dict[str, Any]:
+    """Return the entries of earlier exports; OFA257 where the file is of something else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError):
+        found = None
+    if isinstance(found, dict) and all(
+        isinstance(e, dict) and "format" in e for e in found.values()
+    ):
+        return found
+    help = "move it away, or export to another folder"
+    raise fault("OFA257", f"{path} is not a report of exports", help=help)
+
+
+def _publish(draft: Path, output: Path, report: Mapping[str, Any]) -> None:
+    """Move the draft to its place and write the report; OFA099 where that cannot be."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
+        os.close(handle)
+        try:
+            shutil.copyfile(draft, beside)
+            os.chmod(beside, 0o644)
+            os.replace(beside, output)
+        finally:
+            Path(beside).unlink(missing_ok=True)
+        write_text(output.parent / REPORT, json.dumps(report, indent=2) + "\n")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise fault("OFA099", f"{output} cannot be written: {reason}") from error
