@@ -17,6 +17,11 @@ from ofadsl.cli.printing import print_answer
 @click.option("--space", "space", type=FILE, metavar="FILE.ofa", help="The space of the arch.")
 @SET
 @click.option("--weights", type=FILE, help="A checkpoint, ours or a foreign one.")
+@click.option(
+    "--recompute-bn",
+    metavar="DIR|digits",
+    help="Training images that batch norm statistics are recomputed from.",
+)
 @click.option("-o", "--output", type=FILE, help="The folder to write; default: named by the arch.")
 @click.option("--fold-bn/--no-fold-bn", default=True, help="Fold batch norm into convolutions.")
 @click.option("--verify/--no-verify", default=True, help="Compare with the supernet.")

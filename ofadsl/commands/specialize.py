@@ -19,6 +19,8 @@ from ofadsl.specialize.pipeline import specialize
 from ofadsl.specialize.verify import verify
 from ofadsl.specialize.weights import load_weights
 from ofadsl.specialize.write import Record, write_subnet
+from ofadsl.train.data.open import open_data
+from ofadsl.train.statistics import has_statistics, recomputed, statistics_batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class Request:
     space: Path | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     weights: Path | None = None
+    recompute_bn: str | None = None
+    """The data set whose training images give the batch norm statistics."""
     output: Path | None = None
     fold_bn: bool = True
     verify: bool = True
@@ -38,15 +42,21 @@ class Request:
 
 def run(request: Request) -> Answer:
     """Specialise, verify and write; raise Diagnostics where the input is at fault."""
-    data = read_json(request.arch)
-    package = _package(request, data)
+    form = read_json(request.arch)
+    package = _package(request, form)
     arch_class: type[Arch] = package.module.Arch
-    decoded = decode(data, arch_class, resolution=request.resolution)
+    decoded = decode(form, arch_class, resolution=request.resolution)
     arch: Any = decoded.arch
     supernet = package.supernet()
     origin = None if request.weights is None else load_weights(supernet, request.weights)
     notes = [*decoded.notes, *(origin.notes if origin else ())]
+    warnings = []
     channels = package.module.CHANNELS
+    if request.recompute_bn is not None:
+        data = open_data(request.recompute_bn, channels=channels)
+        supernet = recomputed(supernet, arch, statistics_batches(data, size=arch.resolution))
+    elif origin is not None and origin.trained and has_statistics(supernet):
+        warnings.append(f"warning: {_OTHER_STATISTICS}")
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(2, channels, arch.resolution, arch.resolution, generator=generator)
     subnet = specialize(supernet, arch, fold_bn=request.fold_bn)
@@ -60,10 +70,11 @@ def run(request: Request) -> Answer:
         space_hash=package.module.cost.SPACE_HASH,
         weights=origin,
         folded=request.fold_bn,
+        statistics=request.recompute_bn,
         error=error,
     )
     size = write_subnet(folder, subnet, image, record)
-    lines = [f"note: {note}" for note in notes]
+    lines = [*warnings, *(f"note: {note}" for note in notes)]
     if origin is None:
         lines.append("note: the weights are random; give a checkpoint with --weights")
     lines += [
@@ -72,6 +83,12 @@ def run(request: Request) -> Answer:
         f"wrote {folder}/subnet.py, weights.safetensors and subnet.json",
     ]
     return Answer(lines=tuple(lines), data=json.loads((folder / "subnet.json").read_text()))
+
+
+_OTHER_STATISTICS = (
+    "the batch norm statistics are the supernet's, not this subnet's, and its accuracy is wrong "
+    "with them; recompute them from training images: --recompute-bn DIR"
+)
 
 
 def _verified(request: Request, error: float) -> str:

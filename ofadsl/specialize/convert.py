@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 
 from ofadsl.diagnostics import fault
-from ofadsl.specialize.weights import Origin, load_weights
+from ofadsl.specialize.weights import TRAINED, Origin, load_weights
 
 
 def convert_weights(supernet: torch.nn.Module, source: Path, target: Path) -> Origin:
@@ -25,7 +25,9 @@ def convert_weights(supernet: torch.nn.Module, source: Path, target: Path) -> Or
         handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
         try:
-            safetensors.torch.save_file(state, draft, {"format": "pt", "source": origin.sha256})
+            metadata = {"format": "pt", "source": origin.sha256}
+            metadata |= {TRAINED: "1"} if origin.trained else {}
+            safetensors.torch.save_file(state, draft, metadata)
             os.chmod(draft, 0o644)
             os.replace(draft, target)
         finally:

@@ -31,6 +31,8 @@ class Origin:
     sha256: str
     family: str | None = None
     notes: tuple[str, ...] = ()
+    trained: bool = False
+    """Whether the file says, or its family implies, that these are a trained supernet's."""
 
 
 def load_weights(supernet: torch.nn.Module, path: Path, *, retarget: bool = False) -> Origin:
@@ -60,7 +62,13 @@ def load_weights(supernet: torch.nn.Module, path: Path, *, retarget: bool = Fals
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(read[keys[name]])
-    return Origin(path=str(path), sha256=_sha256(path), family=family, notes=tuple(notes))
+    return Origin(
+        path=str(path),
+        sha256=_sha256(path),
+        family=family,
+        notes=tuple(notes),
+        trained=family is not None or _is_trained(path),
+    )
 
 
 def _retarget(
@@ -107,6 +115,18 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     except safetensors.SafetensorError as error:
         message = f"{path} is no whole safetensors file: {error}"
         raise fault("OFA090", message, help="copy or download it again") from error
+
+
+TRAINED = "ofadsl_trained"
+"""The word in the metadata of a safetensors file, "1" in one that holds a trained supernet."""
+
+
+def _is_trained(path: Path) -> bool:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get(TRAINED) == "1"
+    except safetensors.SafetensorError:  # another kind of checkpoint, which cannot say
+        return False
 
 
 _BROKEN = (

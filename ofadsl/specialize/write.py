@@ -41,6 +41,8 @@ class Record:
     weights: Origin | None = None
     """None where the weights are random."""
     folded: bool = True
+    statistics: str | None = None
+    """The data that batch norm statistics were recomputed from."""
     error: float = 0.0
     """What ``verify`` returned."""
 
@@ -87,6 +89,7 @@ def _json(record: Record, size: Size, image: Tensor) -> str:
         "macs": size.macs,
         "weights": None if record.weights is None else asdict(record.weights),
         "batch_norm_folded": record.folded,
+        "batch_norm_statistics": record.statistics,
         "verification": {"relative_error": record.error, "exact": record.error == 0},
         "versions": {"ofadsl": ofadsl.__version__, "torch": str(torch.__version__)},
     }

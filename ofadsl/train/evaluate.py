@@ -17,7 +17,13 @@ from ofadsl.train.accuracy import Accuracy, Score
 from ofadsl.train.data.batches import batches
 from ofadsl.train.data.source import Data
 from ofadsl.train.processes import Processes
-from ofadsl.train.statistics import IMAGES, Measure, statistics_batches, with_statistics
+from ofadsl.train.statistics import (
+    IMAGES,
+    Measure,
+    has_statistics,
+    statistics_batches,
+    with_statistics,
+)
 
 TOGETHER = 16
 """So many archs share one reading of the images."""
@@ -67,7 +73,7 @@ def together(
     """Return the accuracy of archs of one resolution on the validation images."""
     (size,) = {_resolution(arch) for arch in archs}
     measures = [Measure(supernet) for _ in archs]
-    if measures[0].needed:
+    if has_statistics(supernet):
         images = statistics_batches(
             data,
             size=size,

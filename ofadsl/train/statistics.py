@@ -24,6 +24,11 @@ IMAGES, BATCH = 2000, 200
 """What the paper takes."""
 
 
+def has_statistics(supernet: torch.nn.Module) -> bool:
+    """Return whether there is a batch norm, so that anything is to be recomputed."""
+    return any("running_mean" in module._buffers for module in supernet.modules())
+
+
 def statistics_batches(
     data: Data,
     *,
@@ -67,7 +72,7 @@ def statistics(
     A tensor has as many channels as the subnet uses. Without batch norms no batch is drawn.
     """
     measure = Measure(supernet)
-    if measure.needed:
+    if has_statistics(supernet):
         for batch in images:
             measure.add(arch, batch)
     return measure.result(shared=shared)
@@ -80,11 +85,6 @@ class Measure:
         self._norms: dict[str, _Measuring] = {}
         self._supernet = _view(supernet, self._measuring)
         self._device = next(supernet.parameters()).device
-
-    @property
-    def needed(self) -> bool:
-        """Whether the supernet has a batch norm at all."""
-        return bool(self._norms)
 
     def add(self, arch: Arch, batch: Batch) -> None:
         """Count the images of a batch."""
