@@ -186,7 +186,8 @@ def test_torch_counts_the_same(name: str) -> None:
     x = space.module.cost.encode([arch.to_dict() for arch in archs])
     macs, params = space.module.cost.macs(x), space.module.cost.params(x)
     for i, arch in enumerate(archs):
-        image = torch.empty(1, 3, arch.resolution, arch.resolution, device="meta")
+        shape = (1, space.module.CHANNELS, arch.resolution, arch.resolution)
+        image = torch.empty(shape, device="meta")
         with torch.no_grad(), FlopCounterMode(display=False) as flops, Used(net) as used:
             net(image, arch)
         assert flops.get_total_flops() == 2 * macs[i]

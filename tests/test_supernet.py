@@ -23,7 +23,8 @@ SPACES = (*OWN, *SHIPPED)
 
 def images(arch: Any, batch: int = 2) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(batch, 3, arch.resolution, arch.resolution, generator=generator)
+    channels = compiled(arch.space).module.CHANNELS
+    return torch.randn(batch, channels, arch.resolution, arch.resolution, generator=generator)
 
 
 def small_archs(space: Compiled, count: int) -> list[Any]:
