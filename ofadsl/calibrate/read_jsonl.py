@@ -32,7 +32,10 @@ from ofadsl.diagnostics import Diagnostics, Span, fault
 Encode = Callable[[object], Archs]
 """From an arch as JSON writes it to its choices; raises ValueError or Diagnostics."""
 
-ALSO = ("space", "space_hash", "threads", "reference", "repeats", "warmup", "versions", "note")
+ALSO = (
+    *("space", "space_hash", "settings", "machine", "threads"),
+    *("reference", "repeats", "warmup", "versions", "note"),
+)
 """What a header may say beside ``HEADER``."""
 ROW = ("arch", "repeats", "reference_ms", "when", "note")
 """What a row may say beside quantities."""
@@ -96,7 +99,8 @@ def _header(
         rule = f"the table is of {asked.space} as it is compiled here"
         help = "give the --set that was measured; if the space has changed since, measure again"
         raise fault("OFA134", rule, span=span, label="another space_hash", help=help)
-    return {str(key)[:80]: str(value)[:200] for key, value in data.items()}
+    settings = [(key, value) for key, value in data.items() if key != "reference"]  # an arch
+    return {str(key)[:80]: str(value)[:200] for key, value in settings}
 
 
 def _row(

@@ -18,6 +18,21 @@ def settings(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     return result
 
 
+def seconds(_: click.Context, __: click.Parameter, value: str | None) -> float:
+    """Return a time that is written as 90, 90s, 10m or 2h; for ever where there is none."""
+    if value is None:
+        return float("inf")
+    number, unit = (value[:-1], value[-1]) if value[-1:] in _UNITS else (value, "s")
+    try:
+        found = float(number) * _UNITS[unit]
+    except ValueError:
+        found = -1.0
+    if not 0 < found < float("inf"):
+        raise click.BadParameter(f"{value!r} is no time: write 90s, 10m or 2h")
+    return found
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 FILE = click.Path(path_type=Path)
 SET = click.option(
     "--set",
@@ -26,5 +41,13 @@ SET = click.option(
     callback=settings,
     metavar="NAME=VALUE",
     help="Set a parameter of the space; may be given several times.",
+)
+SCHEDULE_SET = click.option(
+    "--schedule-set",
+    "arguments",
+    multiple=True,
+    callback=settings,
+    metavar="NAME=VALUE",
+    help="Set a parameter of the schedule; may be given several times.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

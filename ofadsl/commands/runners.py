@@ -1,0 +1,168 @@
+"""What runs a subnet and times it: eager torch, torch.compile, onnxruntime; on a CPU or a GPU.
+
+In: a static module and an example. Out: a function that runs it once and returns the seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ofadsl.calibrate.measure.visit import Timed
+from ofadsl.deploy.extras import need
+from ofadsl.deploy.quiet import quiet
+from ofadsl.diagnostics import Diagnostics, fault
+
+RUNTIMES = ("eager", "compile", "onnxruntime")
+DEVICES = ("cpu", "cuda")
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+Call: TypeAlias = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Where and how subnets run."""
+
+    device: str = "cpu"
+    runtime: str = "eager"
+    dtype: str = "fp32"
+    batch: int = 1
+    threads: int = 1
+
+    @property
+    def type(self) -> torch.dtype:
+        """The type of weights and activations."""
+        return DTYPES[self.dtype]
+
+
+def check_setting(setting: Setting) -> None:
+    """Raise OFA144 for what this machine or runtime cannot do, OFA250 for a missing package."""
+    if setting.device == "cuda" and not torch.cuda.is_available():
+        help = "measure with --device cpu, or on a machine with a GPU and a torch built for it"
+        raise fault("OFA144", "torch finds no GPU here", help=help)
+    if setting.runtime == "onnxruntime":
+        need("export", ("onnx", "onnxscript", "onnxruntime"), "--runtime onnxruntime")
+        if setting.device != "cpu" or setting.dtype != "fp32":
+            message = f"onnxruntime is measured on cpu in fp32, not on {setting.device} in"
+            help = "choose --runtime eager or compile"
+            raise fault("OFA144", f"{message} {setting.dtype}", help=help)
+    if setting.dtype == "bf16" and setting.device == "cuda" and not torch.cuda.is_bf16_supported():
+        message = f"{torch.cuda.get_device_name()} does not compute in bf16"
+        raise fault("OFA144", message, help="choose --dtype fp16 or fp32")
+
+
+def machine(setting: Setting) -> str:
+    """Return what the processor calls itself."""
+    if setting.device == "cuda":
+        return str(torch.cuda.get_device_name())
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def versions(setting: Setting) -> dict[str, str]:
+    """Return the versions of what decides the latency."""
+    found = {"torch": str(torch.__version__)}
+    if setting.runtime == "onnxruntime":
+        import onnxruntime
+
+        found["onnxruntime"] = str(onnxruntime.__version__)
+    return found
+
+
+@contextlib.contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads inside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    if torch.get_num_interop_threads() != count:
+        with contextlib.suppress(RuntimeError):  # too late once a program has used them
+            torch.set_num_interop_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def runner(module: torch.nn.Module, image: Tensor, setting: Setting) -> Timed:
+    """Return what runs a module on a batch of images; OFA148 where the runtime cannot."""
+    module = module.to(device=setting.device, dtype=setting.type).eval()
+    image = image.to(device=setting.device, dtype=setting.type)
+    try:
+        make = _onnxruntime if setting.runtime == "onnxruntime" else _torch
+        call = make(module, image, setting)
+        timed = _timed_cuda(call) if setting.device == "cuda" else _timed_cpu(call)
+        timed()
+    except (Diagnostics, AssertionError):
+        raise
+    except Exception as error:  # what a runtime raises has no type of its own
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        message = f"{setting.runtime} cannot run a subnet in {setting.dtype} on {setting.device}"
+        help = "choose another --runtime or --dtype"
+        raise fault("OFA148", f"{message}: {first[:200]}", help=help) from error
+    return timed
+
+
+def _torch(module: torch.nn.Module, image: Tensor, setting: Setting) -> Call:
+    if setting.runtime == "eager":
+        return lambda: module(image)
+    # fullgraph: what cannot be compiled would silently be run by the interpreter
+    compiled = torch.compile(module, fullgraph=True, dynamic=False)
+    with quiet(), torch.inference_mode():
+        compiled(image)
+    return lambda: compiled(image)
+
+
+def _onnxruntime(module: torch.nn.Module, image: Tensor, setting: Setting) -> Call:
+    import onnxruntime
+
+    from ofadsl.deploy.onnx import INPUT, to_onnx
+
+    options: Any = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = setting.threads
+    options.inter_op_num_threads = 1
+    with tempfile.TemporaryDirectory(prefix="ofadsl-") as folder:
+        path = Path(folder) / "subnet.onnx"
+        to_onnx(module, image, path)
+        session: Any = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    feed = {INPUT: image.numpy()}
+    return lambda: session.run(None, feed)
+
+
+def _timed_cpu(call: Call) -> Timed:
+    def run() -> float:
+        with torch.inference_mode():
+            start = time.perf_counter()
+            call()
+            return time.perf_counter() - start
+
+    return run
+
+
+def _timed_cuda(call: Call) -> Timed:
+    def run() -> float:
+        event: Any = torch.cuda.Event
+        first, last = event(enable_timing=True), event(enable_timing=True)
+        with torch.inference_mode():
+            torch.cuda.synchronize()
+            first.record()
+            call()
+            last.record()
+            torch.cuda.synchronize()
+        return float(first.elapsed_time(last)) / 1e3
+
+    return run
