@@ -14,7 +14,7 @@ from ofadsl.cli.compiling import compile_, sample, show
 from ofadsl.cli.evaluating import evaluate
 from ofadsl.cli.deploying import export
 from ofadsl.cli.group import Group
-from ofadsl.cli.latency import calibrate, predict
+from ofadsl.cli.latency import calibrate, measure, predict
 from ofadsl.cli.subnets import convert_weights, specialize
 
 
@@ -40,6 +40,7 @@ COMMANDS = (
     diff,
     specialize,
     convert_weights,
+    measure,
     calibrate,
     predict,
     export,
