@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from ofadsl import __version__
+from ofadsl.cli.bundling import bundle
 from ofadsl.cli.checking import check, diff, fmt
 from ofadsl.cli.compiling import compile_, sample, show
 from ofadsl.cli.evaluating import evaluate
@@ -44,6 +45,7 @@ COMMANDS = (
     calibrate,
     predict,
     export,
+    bundle,
     evaluate,
 )
 for _command in COMMANDS:

@@ -7,6 +7,7 @@ with; a switch changes which subnet the next request sees, and allocates nothing
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ from torch import Tensor, nn
 from ofadsl.deploy.folding import fold_at_run_time
 from ofadsl.deploy.sharing import Place, view
 from ofadsl.diagnostics import fault
+
+
+INDEX, SHARED = "bundle.json", "shared.safetensors"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +64,8 @@ class Bundle:
         """Return the bundle of ``folder``; OFA270 where it cannot be read."""
         path = Path(folder)
         try:
-            members = [_member(one) for one in _read(path / "bundle.json")["subnets"]]
-            masters = _laid_out(safetensors.torch.load_file(path / "shared.safetensors"))
+            members = [_member(one) for one in _read(path / INDEX)["subnets"]]
+            masters = _laid_out(safetensors.torch.load_file(path / SHARED))
             nets = {member.name: _subnet(path, member, masters) for member in members}
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
@@ -160,9 +165,12 @@ def _read(path: Path) -> Any:
 
 
 def _member(data: Any) -> Member:
+    name = str(data["name"])
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"the name {name[:40]}")
     return Member(
-        name=str(data["name"]),
-        resolution=int(data["resolution"]),
+        name=name,
+        resolution=int(data["arch"]["resolution"]),
         costs={str(name): float(cost) for name, cost in data["costs"].items()},
         accuracy=None if data["accuracy"] is None else float(data["accuracy"]),
         places={
