@@ -203,16 +203,27 @@ def drawn(draws: tuple[Draw, ...], rng: random.Random) -> tuple[int, ...]:
     return tuple(arch)
 
 
-def extreme(space: Space, draws: tuple[Draw, ...], *, largest: bool) -> tuple[int, ...]:
+def extreme(
+    space: Space,
+    draws: tuple[Draw, ...],
+    *,
+    largest: bool,
+    order: Mapping[str, tuple[Value, ...]] | None = None,
+) -> tuple[int, ...]:
     """Return the largest or the smallest subnet: every choice as far out as those before allow.
 
-    Numbers are compared, words stand in the order of their declaration. What takes no part in the
-    subnet stands at its first choice.
+    ``order`` has the values of a dimension from the smallest; where it has not, numbers are
+    compared, and words stand in the order of their declaration. What takes no part in the subnet
+    stands at its first choice.
     """
+    order = order or {}
     arch = [0] * len(draws)
     for draw in draws:
         weights = draw.weights[tuple(arch[p] for p in draw.parents)]
-        values = space.dims[draw.dim].var.values
+        var = space.dims[draw.dim].var
+        values = var.values
+        if var.name in order:
+            values = tuple(order[var.name].index(value) for value in values)
         worded = any(isinstance(value, str) for value in values)
         allowed = [choice for choice, weight in enumerate(weights) if weight]
         pick = max if largest else min

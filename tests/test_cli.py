@@ -42,7 +42,7 @@ def test_a_file_of_blocks_is_checked(tmp_path: Path) -> None:
     path.write_text(BLOCKS)
     result = run("check", str(path))
     assert result.exit_code == 0
-    assert "blocks only" in result.stdout
+    assert "no space" in result.stdout
 
 
 def test_a_mistake_goes_to_stderr(wrong: Path) -> None:

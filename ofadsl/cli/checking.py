@@ -52,7 +52,7 @@ def check(files: tuple[Path, ...], settings: Mapping[str, str], as_json: bool) -
 
 def _described(file: Path, checked: Any) -> str:
     if checked is None:
-        return f"{file}: blocks only, all names known"
+        return f"{file}: no space, all names known"
     from ofadsl.space import shown_count
 
     count = shown_count(checked.space.size())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ofadsl.cli.options import FILE, JSON, SET
+from ofadsl.cli.options import FILE, JSON, SCHEDULE_SET, SET
 from ofadsl.cli.printing import print_json
 
 
@@ -60,8 +60,18 @@ def compile_(file: Path | None, settings: Mapping[str, str], output: Path, check
 @JSON
 @click.option("--ir", is_flag=True, help="Print the graph that costs are computed on.")
 @click.option("--graph", type=FILE, metavar="OUT.svg", help="Draw the space.")
+@click.option("--schedule", metavar="NAME|FILE.ofa[:NAME]", help="Print how it would be trained.")
+@SCHEDULE_SET
+@click.option("--epochs", type=float, help="Stretch the schedule to so many epochs.")
 def show(
-    file: Path, settings: Mapping[str, str], as_json: bool, ir: bool, graph: Path | None
+    file: Path,
+    settings: Mapping[str, str],
+    as_json: bool,
+    ir: bool,
+    graph: Path | None,
+    schedule: str | None,
+    arguments: Mapping[str, str],
+    epochs: float | None,
 ) -> None:
     """Print a space: stages, dimensions, shapes, costs from smallest to largest, and the count.
 
@@ -69,6 +79,7 @@ def show(
     Example:
       ofadsl show spaces/mbv3.ofa
       ofadsl show spaces/mbv3.ofa --graph mbv3.svg
+      ofadsl show spaces/mbv3.ofa --schedule progressive
     """
     from ofadsl.compiler.pipeline import checked_space
     from ofadsl.compiler.show import as_data, render, summarize
@@ -84,6 +95,16 @@ def show(
         from ofadsl.compiler.lower import lower
 
         click.echo(str(lower(checked)), nl=False)
+    elif schedule is not None:
+        from ofadsl.compiler.schedule import table
+        from ofadsl.compiler.schedule.find import scaled, schedules_of
+
+        found = schedules_of(schedule, checked, arguments)
+        found = found if epochs is None else scaled(found, epochs)
+        if as_json:
+            print_json(table.as_data(found))
+        else:
+            click.echo(table.render(found))
     elif as_json:
         print_json(as_data(summarize(checked)))
     else:

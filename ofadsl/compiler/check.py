@@ -1,4 +1,7 @@
-"""From a program to a space that is valid for every choice, or to all that is wrong with it."""
+"""From a program to a space that is valid for every choice, or to all that is wrong with it.
+
+Schedules that stand beside a space are checked against it; those alone for what they say.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from ofadsl.compiler.prove import Prover
 from ofadsl.compiler.report import EnoughError, Report
 from ofadsl.compiler.require import requirements
 from ofadsl.compiler.resolve import resolve
+from ofadsl.compiler.schedule.check import check_schedules
 from ofadsl.compiler.scope import Choices, Place, Scope
 from ofadsl.compiler.settings import bind_parameters
 from ofadsl.compiler.tally import tallies, tally
@@ -41,7 +45,7 @@ class Task:
 
 
 def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
-    """Return the space of ``program`` with its parameters set, or None for a file of blocks.
+    """Return the space of ``program`` with its parameters set, or None where it has none.
 
     Raises Diagnostics with every mistake found.
     """
@@ -53,6 +57,7 @@ def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
         label, help = "this is another one", "move it to a file of its own"
         names.add("OFA028", "a file holds one space", extra.name.span, label, help)
     if not spaces or names.has("OFA026"):  # a block inside itself has no end
+        check_schedules(program, None, names)
         names.finish()
         return None
     blocks = {block.name.text: block for block, _ in reversed(list(program.blocks()))}
@@ -64,6 +69,7 @@ def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
         given = tuple(r.condition for r in checked.space.requirements)
         values, checked = _attempt(task, given)
     values.merge(names)
+    check_schedules(program, checked, values)
     values.finish()
     assert checked is not None
     return checked

@@ -1,4 +1,4 @@
-"""Declarations of blocks: each has a name of its own, none calls itself."""
+"""Declarations of blocks and schedules: each has a name of its own, no block calls itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ofadsl.ops import OPS
 
 
 def check_declarations(program: Program, report: Report) -> None:
-    """Report blocks of one name, and blocks inside themselves."""
+    """Report blocks or schedules of one name, and blocks inside themselves."""
     shipped = {id(file) for file in program.shipped}  # a block of the user stands before it
     seen: dict[str, Span] = {}
     for block, file in program.blocks():
@@ -23,6 +23,11 @@ def check_declarations(program: Program, report: Report) -> None:
         elif name.text in seen and id(file) not in shipped:
             twice(report, name, seen[name.text])
         seen.setdefault(name.text, name.span)
+    schedules: dict[str, Span] = {}
+    for schedule, _ in program.schedules():
+        if schedule.name.text in schedules:
+            twice(report, schedule.name, schedules[schedule.name.text])
+        schedules.setdefault(schedule.name.text, schedule.name.span)
     _recursion(program, report)
 
 

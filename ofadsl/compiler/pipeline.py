@@ -13,7 +13,7 @@ from ofadsl.diagnostics import Source, fault
 
 
 def check_file(path: str | Path, settings: Mapping[str, str] | None = None) -> Checked | None:
-    """Return the checked space of a file, or None where it holds blocks only."""
+    """Return the checked space of a file, or None where it holds none."""
     with no_collection():
         return check(load(read_source(path), Path(path).parent), settings or {})
 

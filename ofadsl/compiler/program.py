@@ -1,4 +1,4 @@
-"""The blocks that a file can call: its own, those it imports, those of the prelude.
+"""The blocks and schedules that a file can use: its own, those it imports, those of the prelude.
 
 Imports are read relative to the file that names them and stay inside the folder of the first
 file. Of the prelude only the files that are needed are read.
@@ -38,6 +38,13 @@ class Program:
         for file in (*self.files, *self.shipped):
             for item in file.items:
                 if isinstance(item, syntax.BlockDecl):
+                    yield item, file
+
+    def schedules(self) -> Iterator[tuple[syntax.ScheduleDecl, syntax.File]]:
+        """Yield every schedule that the user wrote, with its file, the main file's first."""
+        for file in self.files:
+            for item in file.items:
+                if isinstance(item, syntax.ScheduleDecl):
                     yield item, file
 
     def spaces(self) -> tuple[syntax.SpaceDecl, ...]:

@@ -7,6 +7,7 @@ never called, so that a misspelt name is one message however often its block is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.declarations import check_declarations, defaulted, options, twice
@@ -14,6 +15,8 @@ from ofadsl.compiler.names import BUILTINS, WORDS
 from ofadsl.compiler.program import Program
 from ofadsl.compiler.references import References
 from ofadsl.compiler.report import Report
+from ofadsl.compiler.schedule.instructions import DISTIL, INSTRUCTIONS, is_word
+from ofadsl.compiler.schedule.instructions import WORDS as SCHEDULE_WORDS
 from ofadsl.compiler.visible import Names
 from ofadsl.diagnostics import Span
 
@@ -35,6 +38,8 @@ class Resolver(References):
                         self._block(item, names)
                     case syntax.SpaceDecl():
                         self._space(item, names)
+                    case syntax.ScheduleDecl():
+                        self._schedule(item, names)
                     case syntax.Import():
                         pass
 
@@ -47,6 +52,31 @@ class Resolver(References):
         names = Names(parent=outer, values={"in", "resolution"})
         self._parameters(space.parameters, names)
         self._body(space.body, names, where="space")
+
+    def _schedule(self, schedule: syntax.ScheduleDecl, outer: Names) -> None:
+        names = Names(parent=outer, values=set(SCHEDULE_WORDS))
+        self._parameters(schedule.parameters, names)
+        phases: dict[str, Span] = {}
+        for phase in schedule.body:
+            self._label(phase.name, phases)
+            self.expression(phase.epochs, names)
+            for instruction in phase.body:
+                self._instruction(instruction, names)
+
+    def _instruction(self, node: syntax.Instruction, names: Names) -> None:
+        match node:
+            case syntax.Unlock(part=syntax.Largest(number=value) | syntax.From(least=value)):
+                self.expression(value, names)
+            case syntax.Unlock():
+                pass  # a dimension is looked up in the space
+            case syntax.Distil(teacher=teacher, arguments=arguments):
+                self.arguments(arguments, tuple(DISTIL), (), teacher, names)
+            case syntax.Setting(word=word, value=value):
+                own = value is not None and is_word(value, INSTRUCTIONS.get(word.text))
+                if not own:  # a word of the instruction is judged with it
+                    self.expressions((value,), names)
+            case _:
+                assert_never(node)
 
     def _parameters(self, parameters: tuple[syntax.Parameter, ...], names: Names) -> None:
         seen: dict[str, Span] = {}

@@ -16,14 +16,18 @@ from ofadsl.expr import UNKNOWN, Const, Expr, Value, const, static
 
 
 def bind_parameters(
-    space: syntax.SpaceDecl, settings: Mapping[str, str], scope: Scope, evaluator: Evaluator
+    space: syntax.SpaceDecl | syntax.ScheduleDecl,
+    settings: Mapping[str, str],
+    scope: Scope,
+    evaluator: Evaluator,
+    flag: str = "--set",
 ) -> tuple[tuple[str, Value], ...]:
-    """Bind each parameter in ``scope`` and return the values."""
+    """Bind each parameter in ``scope`` and return the values; ``flag`` is what sets them."""
     report = evaluator.report
     known = [p.name.text for p in space.parameters]
     for name, text in settings.items():
         if name not in known:
-            source = Source(path="--set", text=f"{name}={text}")
+            source = Source(path=flag, text=f"{name}={text}")
             span = Span(source=source, start=0, end=len(name))
             help = nearest(name, known) or _lists(space.name.text, known)
             report.add("OFA029", "unknown parameter", span, f"no parameter `{name}`", help)
@@ -38,14 +42,14 @@ def bind_parameters(
         )
         span = parameter.name.span
         if name in settings:
-            other, span = _setting(name, settings[name], scope, report)
+            other, span = _setting(name, settings[name], report, flag)
             if UNKNOWN not in (value, other) and kind(value) != kind(other):
                 label, help = f"this is {kind(other)}", f"give it {kind(value)}"
                 report.add("OFA029", f"`{name}` takes {kind(value)}", span, label, help)
                 other = UNKNOWN
             value = other
         elif parameter.default is None:
-            help = f"give it with `--set {name}=...`"
+            help = f"give it with `{flag} {name}=...`"
             report.add("OFA029", "a parameter needs a value", span, "no default", help)
         fixed = static(value)
         if value is not UNKNOWN and fixed is None:
@@ -89,12 +93,12 @@ def _allowed(parameter: syntax.Parameter, scope: Scope, evaluator: Evaluator) ->
 _SETTING = "a setting is a number, true, false or a word"
 
 
-def _setting(name: str, text: str, scope: Scope, report: Report) -> tuple[Expr, Span]:
+def _setting(name: str, text: str, report: Report, flag: str) -> tuple[Expr, Span]:
     """Return the value written on the command line."""
-    source = Source(path="--set", text=f"{name}={text}")
+    source = Source(path=flag, text=f"{name}={text}")
     span = Span(source=source, start=len(name) + 1, end=len(source.text))
     try:
-        expr = parse_expression(Source(path="--set", text=text))
+        expr = parse_expression(Source(path=flag, text=text))
     except Diagnostics:
         report.add(
             "OFA029", "a setting is a number, true, false or a word", span, "this is neither"

@@ -58,8 +58,9 @@ class Phase:
 
     ``space`` has the dimensions of the whole space in the same order (Space.restrict).
     ``learning_rate`` is the peak, for a batch of 256 images or as the schedule says; None leaves it
-    to the command line. ``warmup`` is in epochs. ``sort`` asks for importance sorting of channels
-    before the phase.
+    to the command line. ``rate_scale`` multiplies either. ``warmup`` is in epochs. ``sort`` asks
+    for importance sorting of channels before the phase. ``largest`` and ``smallest`` are the ends
+    of ``space`` as choice indices: of several operations those that compute the most, the least.
     """
 
     name: str
@@ -71,14 +72,18 @@ class Phase:
     warmup: float = 0.0
     decay: Literal["cosine", "constant"] = "cosine"
     sort: bool = False
+    rate_scale: float = 1.0
+    largest: tuple[int, ...] = ()
+    smallest: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A named sequence of phases."""
+    """A named sequence of phases; ``notes`` say what was left out for this space, and why."""
 
     name: str
     phases: tuple[Phase, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def epochs(self) -> float:
