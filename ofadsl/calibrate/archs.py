@@ -16,6 +16,7 @@ from ofadsl.compiler.emit.cost import emit_cost
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import checked_space
 from ofadsl.cost.space_hash import space_hash
+from ofadsl.graph import Graph
 from ofadsl.space import Space
 
 
@@ -26,6 +27,7 @@ class Target:
     space: Space
     source: str
     hash: str
+    graph: Graph
     features: Features
     cost: Any
     """The generated cost model: encode, decode, sample, macs."""
@@ -53,6 +55,7 @@ def target_of(path: Path, settings: Mapping[str, str], source: str) -> Target:
         space=checked.space,
         source=source,
         hash=space_hash(checked, graph),
+        graph=graph,
         features=features_of(workload_of(checked.space, graph)),
         cost=cost,
     )

@@ -106,7 +106,7 @@ def open_table(path: Path) -> Reading:
     """Return the text of a table file."""
     try:
         data = path.read_bytes()
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise fault("OFA120", f"the table {path} cannot be read: {reason}") from error

@@ -104,16 +104,20 @@ class OpWork:
 def workload_of(space: Space, graph: Graph) -> Workload:
     """Return the work of every layer of a space."""
     order = {dim.var.name: i for i, dim in enumerate(space.dims)}
+    groups = groups_of(graph).items()
+    layers = tuple(layer for name, nodes in groups for layer in _layers(graph, order, name, nodes))
+    return Workload(space=space.name, layers=layers, resolution=order.get("resolution"))
+
+
+def groups_of(graph: Graph) -> dict[str, list[Node]]:
+    """Return the nodes that run kernels by the name of their layer: a block, or what has a name."""
     groups: dict[str, list[Node]] = {}
     for node in graph.nodes:
-        if isinstance(node.op, Input | Select) or _name(node.op) in _FREE:
+        if isinstance(node.op, Input | Select) or op_name(node.op) in _FREE:
             continue
         name = f"{node.stage}.{node.block}" if node.stage else node.name.partition(".")[0]
         groups.setdefault(name, []).append(node)
-    layers = tuple(
-        layer for name, nodes in groups.items() for layer in _layers(graph, order, name, nodes)
-    )
-    return Workload(space=space.name, layers=layers, resolution=order.get("resolution"))
+    return groups
 
 
 def ops_of(
@@ -137,7 +141,7 @@ def ops_of(
 
 def kind_of(op: Operation) -> str:
     """Return the class of an op, one of ``CLASSES``."""
-    name = _name(op)
+    name = op_name(op)
     if name != "conv":
         return _CLASS_OF.get(name, "move")
     if static(getattr(op, "kernel", 1)) != 1:
@@ -145,7 +149,8 @@ def kind_of(op: Operation) -> str:
     return "pointwise" if static(getattr(op, "groups", 1)) == 1 else "grouped"
 
 
-def _name(op: Operation) -> str:
+def op_name(op: Operation) -> str:
+    """Return what the IR calls an op."""
     return op.text().partition("[")[0]
 
 

@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from ofadsl.calibrate.archs import Target, target_of
+from ofadsl.calibrate.blockwise import summed
 from ofadsl.calibrate.check import Quality, cross_validated
 from ofadsl.calibrate.emit import Provenance, emit_latency
 from ofadsl.calibrate.model import fit
 from ofadsl.calibrate.nnls import Floats
 from ofadsl.calibrate.read import read_table
+from ofadsl.calibrate.read_blocks import is_blocks, read_blocks
 from ofadsl.calibrate.report import report
 from ofadsl.calibrate.source import cell_table
 from ofadsl.calibrate.tables import Table
 from ofadsl.commands.answer import Answer, write_whole
 from ofadsl.commands.estimators import check_name, estimator_path
+from ofadsl.commands.unmeasured import Output, from_blocks, from_datasheet
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import fault
 
@@ -28,11 +31,13 @@ MOST = 400  # a fit looks at so many samples: more teach it nothing that shows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to calibrate, and with what."""
+    """What to calibrate, and with what: a table of measurements or of blocks, or a datasheet."""
 
     space: Path
-    table: Path
     name: str
+    table: Path | None = None
+    datasheet: Path | None = None
+    batch: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
     sources: Sequence[Path] = ()
     archs: Path | None = None
@@ -42,12 +47,24 @@ class Request:
 
 
 def calibrate(request: Request) -> Answer:
-    """Fit, check by cross-validation and write the estimator."""
+    """Write the estimator that the request asks for."""
     check_name(request.name, request.quantity)
     target = target_of(request.space, request.settings, shown_path(request.space))
-    table = read_table(request.table, target, archs=request.archs, quantity=request.quantity)
+    output = Output(quantity=request.quantity, name=request.name, folder=request.output)
+    if request.datasheet is not None:
+        return from_datasheet(target, request.datasheet, request.batch, output)
+    if request.table is None:
+        raise fault("OFA131", "there is nothing to calibrate with", help="give --table")
+    if is_blocks(request.table):
+        return from_blocks(target, request.table, output)
+    return _measured(request, request.table, target)
+
+
+def _measured(request: Request, path: Path, target: Target) -> Answer:
+    """Fit, check by cross-validation and write the estimator."""
+    table = read_table(path, target, archs=request.archs, quantity=request.quantity)
     if len(table.y) < LEAST:
-        message = f"{request.table} has {len(table.y)} measurements, and a fit needs {LEAST}"
+        message = f"{path} has {len(table.y)} measurements, and a fit needs {LEAST}"
         raise fault("OFA131", message, help="measure ten archs or more, thirty are good")
     notes = []
     used = table
@@ -60,7 +77,7 @@ def calibrate(request: Request) -> Answer:
     said = Provenance(
         device=request.name,
         quantity=request.quantity,
-        table=request.table.name,
+        table=path.name,
         digest=table.digest,
         settings=table.settings,
         samples=len(used.y),
@@ -68,8 +85,8 @@ def calibrate(request: Request) -> Answer:
         mape=quality.mape,
         coverage=quality.coverage,
     )
-    path = estimator_path(request.output, target, request.quantity, request.name)
-    write_whole(path, emit_latency(estimator, target, used.x, said))
+    written = estimator_path(request.output, target, request.quantity, request.name)
+    write_whole(written, emit_latency(estimator, target, used.x, said))
     notes += [*table.warnings(), *quality.warnings()]
     if estimator.launch is not None:
         notes.append("kernels are launched while others compute: a soft maximum, not a sum")
@@ -83,14 +100,14 @@ def calibrate(request: Request) -> Answer:
         f"{len(used.y)} measurements of {target.space.name} on {request.name}, cross-validated: "
         f"{_figures(quality)}",
         *(f"note: {note}" for note in notes),
-        f"wrote {path}",
+        f"wrote {written}",
     ]
     if request.report is not None:
         title = f"{target.space.name} on {request.name}: {len(used.y)} measurements"
         write_whole(request.report, report(quality, title))
         lines.append(f"wrote {request.report}")
     data = {
-        "file": str(path),
+        "file": str(written),
         "samples": len(used.y),
         "rho": quality.rho,
         "mape": quality.mape,
@@ -102,6 +119,8 @@ def calibrate(request: Request) -> Answer:
 
 
 def _source(path: Path, request: Request, target: Target) -> Floats:
+    if is_blocks(path):
+        return summed(target, read_blocks(path, request.quantity)).estimator.compute[:, 0]
     table = read_table(path, target, archs=request.archs, quantity=request.quantity)
     return cell_table(target.features, table.x, table.y)
 
