@@ -1,4 +1,4 @@
-"""Commands on the latency of devices: calibrate, predict."""
+"""Commands on the latency of devices: measure, calibrate, predict."""
 
 from __future__ import annotations
 
@@ -6,8 +6,58 @@ from typing import Any
 
 import click
 
-from ofadsl.cli.options import FILE, JSON, SET
+from ofadsl.cli.options import FILE, JSON, SET, seconds
 from ofadsl.cli.printing import print_answer
+
+
+@click.command()
+@click.argument("space", type=FILE)
+@SET
+@click.option("-n", "--number", type=click.IntRange(1), help="How many archs; default: 50.")
+@click.option("-o", "--output", type=FILE, required=True, metavar="TABLE.jsonl")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--batch", type=click.IntRange(1, 4096), default=1, help="Images at a time.")
+@click.option("--threads", type=click.IntRange(1, 1024), default=1, help="Threads of the CPU.")
+@click.option(
+    "--runtime",
+    type=click.Choice(["eager", "compile", "onnxruntime"]),
+    default="eager",
+    show_default=True,
+)
+@click.option(
+    "--dtype", type=click.Choice(["fp32", "fp16", "bf16"]), default="fp32", show_default=True
+)
+@click.option("--name", help="What the table calls the device; default: its processor.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Other seeds give other archs.")
+@click.option("--resolution", "resolutions", type=int, multiple=True, help="Only it; repeat it.")
+@click.option("--random", is_flag=True, help="Draw archs instead of choosing telling ones.")
+@click.option("--archs", type=FILE, help="Measure these: arch.json, JSON lines, or a table.")
+@click.option(
+    "--time", "limit", callback=seconds, metavar="LIMIT", help="Stop after 90s, 10m or 2h."
+)
+@JSON
+def measure(**options: Any) -> None:
+    """Time subnets on this machine: a table for `calibrate`.
+
+    The archs are those that tell most about all others. The same command goes on where it was
+    stopped, and with a larger -n it measures more.
+
+    \b
+    Example:
+      ofadsl measure spaces/mbv3.ofa -n 30 -o laptop.jsonl
+      ofadsl calibrate spaces/mbv3.ofa --table laptop.jsonl --name laptop
+    """
+    from ofadsl.cli.progress import watching
+    from ofadsl.commands.measure import Request
+    from ofadsl.commands.measure import measure as run
+    from ofadsl.commands.runners import Setting
+
+    as_json = options.pop("as_json")
+    names = ("device", "runtime", "dtype", "batch", "threads")
+    setting = Setting(**{name: options.pop(name) for name in names})
+    with watching("measuring") as watch:
+        answer = run(Request(setting=setting, **options), watch)
+    print_answer(answer, as_json)
 
 
 @click.command()
