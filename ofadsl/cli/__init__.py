@@ -12,10 +12,11 @@ from ofadsl import __version__
 from ofadsl.cli.bundling import bundle
 from ofadsl.cli.checking import check, diff, fmt
 from ofadsl.cli.compiling import compile_, sample, show
-from ofadsl.cli.evaluating import evaluate
 from ofadsl.cli.deploying import export
+from ofadsl.cli.evaluating import evaluate
 from ofadsl.cli.group import Group
 from ofadsl.cli.latency import calibrate, measure, predict
+from ofadsl.cli.searching import fit_accuracy, search
 from ofadsl.cli.subnets import convert_weights, specialize
 
 
@@ -44,9 +45,11 @@ COMMANDS = (
     measure,
     calibrate,
     predict,
+    evaluate,
     export,
     bundle,
-    evaluate,
+    fit_accuracy,
+    search,
 )
 for _command in COMMANDS:
     main.add_command(_command)

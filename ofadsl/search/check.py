@@ -5,6 +5,7 @@ All mistakes of a text come together. What is wrong becomes None, and None is si
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -48,9 +49,10 @@ def check_constraints(source: Source, vocabulary: Vocabulary) -> tuple[Constrain
     checker = _Checker(text=text, vocabulary=vocabulary)
     found = []
     for part in _conjuncts(text.tree):
-        condition = checker.condition(part)
-        if condition is not None:
-            found.append(Constraint(span=text.span(part), condition=condition))
+        if isinstance(part, syntax.Name) and part.span.start in text.chains:
+            found += checker.links(part)
+        elif (condition := checker.condition(part)) is not None:
+            found.append(Constraint(span=checker.whole(part), condition=condition))
     checker.finish()
     return tuple(found)
 
@@ -109,13 +111,25 @@ class _Checker(Leaves):
                 return None
 
     def chain(self, tree: syntax.Name) -> Condition | None:
-        chain = self.text.chains[tree.span.start]
-        parts = []
-        for i, op in enumerate(chain.comparisons):
-            left, right = chain.operands[i : i + 2]
-            parts.append(self.comparison(op, left, right, right))
-        known = tuple(part for part in parts if part is not None)
-        return Every(parts=known) if len(known) == len(parts) else None
+        links = self.links(tree)
+        number = len(self.text.chains[tree.span.start].comparisons)
+        return Every(parts=tuple(x.condition for x in links)) if len(links) == number else None
+
+    def links(self, tree: syntax.Name) -> list[Constraint]:
+        """Return the comparisons of a chain, each with its own place."""
+        chain, found = self.text.chains[tree.span.start], []
+        for op, pair in zip(chain.comparisons, itertools.pairwise(chain.operands), strict=True):
+            condition = self.comparison(op, *pair, pair[1])
+            if condition is not None:
+                span = self.whole(pair[0]).to(self.whole(pair[1]))
+                found.append(Constraint(span=span, condition=condition))
+        return found
+
+    def whole(self, tree: Expression) -> Span:
+        """Return where a part of the tree was written, with the unit that it ends with."""
+        last = max((part.span.end, part.span.start) for part in syntax.walk(tree))[1]
+        unit = self.text.units.get(last)
+        return self.text.span(tree) if unit is None else self.text.span(tree).to(unit)
 
     def comparison(
         self, op: str, left: Expression, right: Expression, at: Expression
@@ -139,11 +153,7 @@ class _Checker(Leaves):
         shown = SHOWN.get(other)
         help = f"write it as {shown}" if shown and isinstance(at, syntax.Number) else ""
         label = f"this is {own.value}, and `{beside}` is {other.value}"
-        span = self.text.span(at)
-        unit = self.text.units.get(at.span.start)
-        if unit is not None and isinstance(at, syntax.Number):
-            span = span.to(unit)
-        self.refuse("OFA222", "what is compared or added has one unit", span, label, help)
+        self.refuse("OFA222", "what is compared or added has one unit", self.whole(at), label, help)
 
     def term(self, tree: Expression) -> Term | None:
         match tree:

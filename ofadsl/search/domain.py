@@ -85,6 +85,10 @@ class Domain:
         """Return for each arch whether it is a canonical one of the domain."""
         return np.asarray((self.mend(x) == x).all(axis=1))
 
+    def inside(self, x: Archs) -> bool:
+        """Return whether all choices exist, be the archs canonical or not."""
+        return x.shape[1] == len(self.names) and bool((x < self.counts).all())
+
     def every(self) -> Iterator[Archs]:
         """Yield every distinct subnet once, in chunks, always in the same order."""
         waiting = [(0, np.zeros((1, len(self.names)), np.uint8))]

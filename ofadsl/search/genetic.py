@@ -69,6 +69,11 @@ def step(problem: Problem, state: State, size: int, seed: int) -> State:
     return _survived(state, problem.evaluate(x), hashes, size)
 
 
+def joined(state: State, found: Evaluated, size: int) -> State:
+    """Return a generation with some more archs in it, which were found elsewhere."""
+    return _survived(state, found, hashed(found.x), size)
+
+
 def hashed(x: Archs) -> Hashes:
     """Return one number for each arch; that two archs share one is out of the question."""
     odd = np.random.default_rng(_HASH).integers(0, 1 << 63, x.shape[1], np.uint64) * 2 + 1

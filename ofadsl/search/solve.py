@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ofadsl.search import genetic
+from ofadsl.search.approach import approach
 from ofadsl.search.domination import best
 from ofadsl.search.front import Archs
 from ofadsl.search.problem import Evaluated, Problem
@@ -124,11 +125,18 @@ def _evolved(
         state = resume.state
     else:
         state = genetic.begin(problem, effort.population, effort.seed, start)
+    last = effort.generations
     while True:
-        ended = state.generation >= effort.generations or state.exhausted
+        ended = state.generation >= last or state.exhausted
+        nearest = _nearest(state.population)
+        if ended and not len(state.front):
+            nearest = approach(problem, state.population)
+            if nearest.violation[0] == 0:  # there is a way in: evolution starts again from there
+                state, ended = genetic.joined(state, nearest, effort.population), False
+                last += effort.generations
         yield Progress(
             front=state.front,
-            nearest=_nearest(state.population),
+            nearest=nearest,
             evaluations=len(state.seen),
             method="genetic",
             complete=ended,

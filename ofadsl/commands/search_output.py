@@ -1,0 +1,86 @@
+"""What a search leaves behind: `pareto.json`, a file for each arch, and the state to go on with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ofadsl.calibrate.archs import Target
+from ofadsl.commands.search_columns import Column
+from ofadsl.folders import written_whole
+from ofadsl.search.front import Front, arch_name, front_json
+from ofadsl.search.pose import Posed
+from ofadsl.search.solve import Progress
+from ofadsl.search.thin import spread_out
+from ofadsl.search.vocabulary import ANALYTIC, MEASURED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """What a front tells of its search."""
+
+    target: Target
+    settings: Mapping[str, str]
+    posed: Posed
+    columns: Mapping[str, Column]
+    bytes_per_element: int
+    confident: bool
+
+
+def front_of(found: Found, progress: Progress, points: int) -> Front:
+    """Return what was found, at most so many archs of it, with all that is known of them."""
+    kept = spread_out(progress.front.values, points)
+    x = progress.front.x[kept]
+    objectives = found.posed.objectives
+    signs = np.array([-1.0 if one.maximize else 1.0 for one in objectives])
+    values = progress.front.values[kept] * signs + 0.0  # no -0
+    intervals = {}
+    for name, column in found.columns.items():
+        if column.interval is not None:
+            intervals[name] = np.stack(column.interval(x), axis=1)
+    kinds = {**ANALYTIC, **{n: MEASURED[n.partition("[")[0]] for n in intervals if "[" in n}}
+    return Front(
+        space=found.target.space.name,
+        space_hash=found.target.hash,
+        source=found.target.source,
+        settings=dict(found.settings),
+        x=x,
+        archs=tuple(found.target.cost.decode(x)),
+        objectives=objectives,
+        values=values,
+        units={name: kinds[name].unit if name in kinds else "" for name in found.columns},
+        costs={n: np.asarray(c.value(x), np.float64) for n, c in found.columns.items()},
+        intervals=intervals,
+        limits=found.posed.limits,
+        bytes_per_element=found.bytes_per_element,
+        confident=found.confident,
+        method=progress.method,
+        complete=progress.complete,
+        evaluations=progress.evaluations,
+        found=len(progress.front),
+    )
+
+
+def write_front(folder: Path, front: Front, state: bytes) -> None:
+    """Write `pareto.json`, an arch file for each, and the state; whole or not at all."""
+    with written_whole(folder, "a front", lambda names: "pareto.json" in names) as draft:
+        (draft / "pareto.json").write_text(_text(front_json(front)), encoding="utf-8")
+        for i, arch in enumerate(front.archs):
+            (draft / f"{arch_name(i)}.json").write_text(_text(arch), encoding="utf-8")
+        (draft / "state.npz").write_bytes(state)
+
+
+def specialize_command(folder: Path, front: Front) -> str:
+    """Return the command that takes the first subnet of a front out of its supernet."""
+    sets = "".join(f" --set {name}={value}" for name, value in front.settings.items())
+    arch = folder / f"{arch_name(0)}.json"
+    return f"ofadsl specialize --space {front.source}{sets} --arch {arch} --weights WEIGHTS"
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, indent=2, allow_nan=False) + "\n"
