@@ -68,16 +68,14 @@ def add_metrics(folder: Path, line: Mapping[str, Any]) -> None:
         raise unwritable(path, error, checkpoints(folder)) from error
 
 
-def write_weights(folder: Path, tensors: Mapping[str, Tensor], space_hash: str) -> Path:
+def write_weights(path: Path, tensors: Mapping[str, Tensor], space_hash: str) -> None:
     """Write the weights of a finished run, under the names of the supernet."""
-    path = folder / WEIGHTS
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     header = {"format": "pt", "ofadsl_trained": "1", "space_hash": space_hash}
     try:
         write_durable(path, [safetensors.torch.save(whole, header)])
     except OSError as error:
-        raise unwritable(path, error, checkpoints(folder)) from error
-    return path
+        raise unwritable(path, error, checkpoints(path.parent)) from error
 
 
 def finite(tensors: Mapping[str, Tensor]) -> bool:

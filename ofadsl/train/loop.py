@@ -21,8 +21,8 @@ from ofadsl.train.checkpoint import write_checkpoint
 from ofadsl.train.data.batches import Batch, batches
 from ofadsl.train.data.source import Data
 from ofadsl.train.distributed import total, wrapped
+from ofadsl.train.evaluate import Conditions, evaluate
 from ofadsl.train.folder import add_metrics, finite
-from ofadsl.train.judge import Judge
 from ofadsl.train.learner import Learner
 from ofadsl.train.losses import DIVERGED, Losses
 from ofadsl.train.optimiser import learning_rate, set_learning_rate
@@ -47,7 +47,6 @@ class Job:
     data: Data
     group: Processes
     folder: Path
-    judge: Judge
     workers: int = 0
     every: Every = NEVER
 
@@ -117,7 +116,7 @@ def _step(learner: Learner, job: Job, now: Teaching, batch: Batch, losses: Losse
     settings, optimiser, phase = job.settings, learner.optimiser, now.leg.phase
     rate = learning_rate(
         phase,
-        peak=settings.peak(phase.learning_rate),
+        peak=settings.peak(phase),
         step=learner.done,
         steps=now.leg.steps,
         per_epoch=now.leg.per_epoch,
@@ -159,11 +158,11 @@ def _images(learner: Learner, job: Job, leg: Leg, size: int) -> Iterator[Batch]:
 
 def _accuracies(learner: Learner, job: Job, subnets: Subnets) -> tuple[float, float]:
     """Return the accuracy of the largest and of the smallest subnet of a phase."""
-    supernet = learner.evaluated()
-    largest = job.judge.top1(supernet, subnets.largest)
-    if subnets.smallest == subnets.largest:
-        return largest, largest
-    return largest, job.judge.top1(supernet, subnets.smallest)
+    archs = list(dict.fromkeys((subnets.largest, subnets.smallest)))
+    conditions = Conditions(workers=job.workers)
+    found = evaluate(learner.evaluated(), archs, job.data, conditions, job.group)
+    top1 = [accuracy.top1 for results in found for _, accuracy in results]
+    return top1[0], top1[-1]
 
 
 def _write(learner: Learner, job: Job, losses: Losses, pace: Pace) -> None:

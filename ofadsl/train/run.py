@@ -15,14 +15,13 @@ import torch
 from ofadsl import __version__
 from ofadsl.choices import Arch
 from ofadsl.compiler.schedule.plan import Phase, Schedule
-from ofadsl.diagnostics import fault
 from ofadsl.space import Space, extreme
 from ofadsl.train.checkpoint import newest_checkpoint
-from ofadsl.train.data.batches import count
+from ofadsl.train.data.batches import check_batch, count
+from ofadsl.train.data.fit import check_classes
 from ofadsl.train.data.source import Data
 from ofadsl.train.distributed import wait
-from ofadsl.train.folder import claim, sweep, write_weights
-from ofadsl.train.judge import Judge
+from ofadsl.train.folder import WEIGHTS, claim, sweep, write_weights
 from ofadsl.train.learner import Learner, new_learner
 from ofadsl.train.loop import Job, train
 from ofadsl.train.pace import NEVER, Every
@@ -30,7 +29,7 @@ from ofadsl.train.processes import Processes
 from ofadsl.train.progress import Watch
 from ofadsl.train.sampling import Subnets
 from ofadsl.train.settings import Settings
-from ofadsl.train.statistics import with_statistics
+from ofadsl.train.statistics import recomputed, statistics_batches
 from ofadsl.train.timetable import timetable
 
 
@@ -64,7 +63,6 @@ def run(asked: Run, watch: Watch, *, resume: bool = False) -> Path:
         claim(asked.folder, record(asked), resume=resume)
     wait(group)
     learner = _learner(asked, watch)
-    judge = Judge(data=asked.data, group=group, workers=asked.workers, seed=asked.settings.seed)
     per_epoch = count(asked.data.train, batch=asked.settings.batch, drop_last=True)
     job = Job(
         settings=asked.settings,
@@ -74,26 +72,17 @@ def run(asked: Run, watch: Watch, *, resume: bool = False) -> Path:
         data=asked.data,
         group=group,
         folder=asked.folder,
-        judge=judge,
         workers=asked.workers,
         every=asked.every,
     )
     train(learner, job, watch)
-    return _finish(asked, learner, judge)
+    return _finish(asked, learner)
 
 
 def check(asked: Run) -> None:
-    """Raise Diagnostics where the data are not what the space is for (OFA205)."""
-    space = dict(asked.space.params)
-    classes, images = len(asked.data.classes), len(asked.data.train)
-    outputs = _outputs(asked)
-    if outputs != classes:
-        message = f"{asked.data.name} has {classes} classes, the space {outputs} outputs"
-        named = "--set " if "classes" in space else "a parameter of the space, "
-        raise fault("OFA205", message, help=f"give {named}classes={classes}")
-    if images < asked.settings.batch:
-        message = f"{asked.data.name} has {images} images to train on, less than a step takes"
-        raise fault("OFA188", message, help=f"give --batch {images} or less")
+    """Raise Diagnostics where data, space and batch do not fit each other (OFA187 to OFA189)."""
+    check_classes(asked.supernet.eval(), _largest(asked), asked.data)
+    check_batch(asked.data.train, batch=asked.settings.batch, world=asked.group.world)
 
 
 def record(asked: Run) -> dict[str, Any]:
@@ -114,15 +103,6 @@ def record(asked: Run) -> dict[str, Any]:
         "schedule": asked.schedule.name,
         "phases": [_described(phase) for phase in asked.schedule.phases],
     }
-
-
-def _outputs(asked: Run) -> int:
-    """Return how many classes the supernet tells apart."""
-    arch = Subnets(asked.schedule.phases[0], asked.arch_class).smallest
-    image = torch.zeros(1, asked.data.channels, arch.resolution, arch.resolution)
-    with torch.no_grad():
-        logits = asked.supernet.eval()(image, arch)
-    return int(logits.shape[1])
 
 
 def _described(phase: Phase) -> dict[str, Any]:
@@ -161,14 +141,16 @@ def _learner(asked: Run, watch: Watch) -> Learner:
     return learner
 
 
-def _finish(asked: Run, learner: Learner, judge: Judge) -> Path:
+def _finish(asked: Run, learner: Learner) -> Path:
     """Write the weights; the statistics are those of the largest subnet that was trained last."""
     supernet = learner.evaluated()
     arch = Subnets(asked.schedule.phases[-1], asked.arch_class).largest
-    view = with_statistics(supernet, judge.statistics(supernet, arch))
-    path = asked.folder / "weights.safetensors"
+    path = asked.folder / WEIGHTS
     if asked.group.first:
-        path = write_weights(asked.folder, view.state_dict(), asked.space_hash)
+        images = statistics_batches(asked.data, size=arch.resolution, workers=asked.workers)
+        view = recomputed(supernet, arch, images)
+        write_weights(path, view.state_dict(), asked.space_hash)
+    wait(asked.group)
     return path
 
 

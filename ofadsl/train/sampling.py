@@ -22,8 +22,8 @@ class Subnets:
         self._space = phase.space
         self._draws = phase.space.draws()
         self._arch_class = arch_class
-        self.largest: Any = self._extreme(largest=True)
-        self.smallest: Any = self._extreme(largest=False)
+        self.largest: Any = self._extreme(phase.largest, largest=True)
+        self.smallest: Any = self._extreme(phase.smallest, largest=False)
 
     @property
     def per_step(self) -> int:
@@ -62,7 +62,7 @@ class Subnets:
     def _arch(self, choices: tuple[int, ...]) -> Any:
         return self._arch_class.from_dict(self._space.to_json(choices))
 
-    def _extreme(self, *, largest: bool) -> Any:
+    def _extreme(self, said: tuple[int, ...], *, largest: bool) -> Any:
         if isinstance(self._sampler, Fixed):
             return self._arch(self._sampler.arch)
-        return self._arch(extreme(self._space, self._draws, largest=largest))
+        return self._arch(said or extreme(self._space, self._draws, largest=largest))

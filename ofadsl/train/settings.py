@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ofadsl.compiler.schedule.plan import Phase
+
 REFERENCE_BATCH = 256
 """Learning rates are for a step of so many images, and scaled to the one that is taken."""
 
@@ -38,11 +40,14 @@ class Settings:
     compile: bool = False
     evaluate_every: int = 1
 
-    def peak(self, of_phase: float | None) -> float:
-        """Return the highest learning rate of a phase that asks for ``of_phase``."""
-        asked = of_phase if of_phase is not None else self.learning_rate
-        rate = asked if asked is not None else LEARNING_RATE[self.optimizer]
-        return rate * self.batch / REFERENCE_BATCH
+    def peak(self, phase: Phase) -> float:
+        """Return the highest learning rate of a phase, which may say it itself."""
+        rate = phase.learning_rate
+        if rate is None:
+            rate = self.learning_rate
+        if rate is None:
+            rate = LEARNING_RATE[self.optimizer]
+        return rate * phase.rate_scale * self.batch / REFERENCE_BATCH
 
     @property
     def decay(self) -> float:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ofadsl.diagnostics import Diagnostics, fault
+from ofadsl.diagnostics import Diagnostics, fault, visible
 from ofadsl.train.data.decode import BrokenImageError
 from ofadsl.train.data.source import Examples
 
@@ -53,12 +53,8 @@ def batches(
     Raises Diagnostics where an image is broken and the data refuses that, and where ranks cannot
     have equal parts (OFA187) or the images make no whole batch (OFA188).
     """
-    if drop_last and batch % world:
-        message = f"a batch of {batch} images cannot be divided among {world} processes"
-        raise fault("OFA187", message, help=f"give a multiple of {world}")
-    if drop_last and len(examples) < batch:
-        message = f"{len(examples)} images do not make a batch of {batch}"
-        raise fault("OFA188", message, help="give a smaller batch, or more images")
+    if drop_last:
+        check_batch(examples, batch=batch, world=world)
     parts = _parts(len(examples), batch, seed, epoch, rank, world, drop_last)[start:]
     named: set[str] = set()
     loader = DataLoader(
@@ -71,11 +67,21 @@ def batches(
     for loaded in loader:
         for message in (m for m in loaded.broken if m not in named):
             named.add(message)
-            log.warning("warning: %s", message)
+            log.warning("warning: %s", visible(message))
         if loaded.refused is not None:
             raise loaded.refused
         if len(loaded.batch.labels):
             yield loaded.batch
+
+
+def check_batch(examples: Examples, *, batch: int, world: int) -> None:
+    """Raise Diagnostics where there are no whole batches of equal parts (OFA187, OFA188)."""
+    if batch % world:
+        message = f"a batch of {batch} images cannot be divided among {world} processes"
+        raise fault("OFA187", message, help=f"give a multiple of {world}")
+    if len(examples) < batch:
+        message = f"{len(examples)} images do not make a batch of {batch}"
+        raise fault("OFA188", message, help="give a smaller batch, or more images")
 
 
 def count(examples: Examples, *, batch: int, drop_last: bool) -> int:

@@ -1,0 +1,187 @@
+"""A run from end to end: what its folder holds, what it refuses, what it says."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors
+import torch
+from packages import compiled
+from trainings import SETTINGS, asked, noise, sandwich, schedule, told, two_phases, weights
+
+import ofadsl.files
+from ofadsl.diagnostics import Diagnostics
+from ofadsl.specialize.weights import load_weights
+from ofadsl.train.checkpoint import checkpoints, read_checkpoint
+from ofadsl.train.pace import Every
+from ofadsl.train.run import run
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    run(asked(folder), told())
+    return folder
+
+
+def test_a_run_leaves_weights_that_are_known_as_trained(finished: Path) -> None:
+    supernet = compiled("small").module.Supernet()
+    before = supernet.head.weight.clone()
+    load_weights(supernet, finished / "weights.safetensors")
+    assert not torch.equal(supernet.head.weight, before)
+    with safetensors.safe_open(finished / "weights.safetensors", framework="pt") as file:
+        header = file.metadata()
+    space_hash = compiled("small").module.cost.SPACE_HASH
+    assert (header["ofadsl_trained"], header["space_hash"]) == ("1", space_hash)
+
+
+def test_the_statistics_of_the_weights_are_those_of_the_largest_subnet(finished: Path) -> None:
+    space = compiled("small")
+    supernet = space.module.Supernet()
+    load_weights(supernet, finished / "weights.safetensors")
+    supernet.eval()
+    data, arch = noise(train=16, val=8), space.module.Arch.largest()
+    images = torch.stack([data.train.load(i, size=48, seed=None)[0] for i in range(16)])
+    plain = supernet(images, arch)
+    own = supernet.train()(images, arch)
+    # batches of the statistics hold all images at once, with the biased variance
+    torch.testing.assert_close(plain, own, rtol=1e-3, atol=1e-3)
+
+
+def test_the_metrics_have_a_line_for_each_epoch(finished: Path) -> None:
+    lines = metrics(finished)
+    places = [(line["phase"], line["epoch"], line["step"]) for line in lines]
+    assert places == [("first", 1, 2), ("second", 1, 4), ("second", 2, 5)]
+    assert all(0 <= line["smallest"] <= 1 and line["loss"] > 0 for line in lines)
+
+
+def test_two_checkpoints_stay(finished: Path) -> None:
+    assert [step for step, _ in checkpoints(finished)] == [5, 4]
+
+
+def test_accuracies_are_measured_as_often_as_asked(tmp_path: Path) -> None:
+    plan = schedule(replace(two_phases().phases[0], epochs=3))
+    run(asked(tmp_path, plan, settings=replace(SETTINGS, evaluate_every=2)), told())
+    assert [line["largest"] is None for line in metrics(tmp_path)] == [True, False, False]
+
+
+def test_an_existing_run_is_not_overwritten(finished: Path) -> None:
+    with pytest.raises(Diagnostics, match=r"OFA200.*holds a run already"):
+        run(asked(finished), told())
+
+
+def test_a_run_of_other_settings_is_not_resumed(finished: Path) -> None:
+    other = asked(finished, settings=replace(SETTINGS, clip=1.0, seed=4))
+    with pytest.raises(Diagnostics, match=r"OFA201.*settings\.clip was None, now 1\.0.*seed was 3"):
+        run(other, told(), resume=True)
+
+
+def test_a_finished_run_is_not_trained_further(finished: Path) -> None:
+    before = weights(finished)
+    watch = told()
+    run(asked(finished), watch, resume=True)
+    assert watch.said == ["going on from step 5", "5 of 5"]
+    assert weights(finished) == before
+
+
+def test_resuming_what_was_never_begun_begins_it(tmp_path: Path) -> None:
+    plan = schedule(two_phases().phases[0])
+    run(asked(tmp_path / "new", plan), told(), resume=True)
+    assert (tmp_path / "new" / "weights.safetensors").exists()
+
+
+def test_a_damaged_checkpoint_is_said_and_the_one_before_is_taken(
+    finished: Path, tmp_path: Path
+) -> None:
+    folder = copied(finished, tmp_path)
+    newest = checkpoints(folder)[0][1]
+    newest.write_bytes(newest.read_bytes()[:-100])
+    watch = told()
+    run(asked(folder), watch, resume=True)
+    assert watch.said[0].startswith(f"note: {newest} cannot be read: ")
+    assert watch.said[0].endswith("; going on from step 4")
+    assert weights(folder) == weights(finished)
+    assert [line["step"] for line in metrics(folder)] == [2, 4, 5]
+
+
+def test_a_changed_checkpoint_is_not_taken_for_whole(finished: Path, tmp_path: Path) -> None:
+    newest = checkpoints(copied(finished, tmp_path))[0][1]
+    data = bytearray(newest.read_bytes())
+    data[-5] ^= 1
+    newest.write_bytes(data)
+    with pytest.raises(Diagnostics, match=r"OFA202.*its digest differs"):
+        read_checkpoint(newest)
+
+
+def test_without_any_whole_checkpoint_the_run_ends_with_their_names(
+    finished: Path, tmp_path: Path
+) -> None:
+    folder = copied(finished, tmp_path)
+    for _, path in checkpoints(folder):
+        path.write_bytes(b"")
+    with pytest.raises(Diagnostics, match=r"OFA202.*checkpoint-00000005.*checkpoint-00000004"):
+        run(asked(folder), told(), resume=True)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def full(handle: int) -> None:
+        written.append(handle)
+        if len(written) > 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ofadsl.files.os, "fsync", full)
+    every = Every(steps=1)
+    with pytest.raises(Diagnostics) as report:
+        run(asked(tmp_path, every=every), told())
+    monkeypatch.undo()
+    message = str(report.value)
+    assert "OFA203" in message
+    assert "no space left on device" in message
+    (step, path), *_ = checkpoints(tmp_path)
+    assert f"{path.name} is whole" in message
+    assert read_checkpoint(path).step == step
+    assert not list(tmp_path.glob(".*"))
+    run(asked(tmp_path), told(), resume=True)
+    assert [line["step"] for line in metrics(tmp_path)] == [2, 4, 5]
+
+
+def test_a_loss_that_is_no_number_names_the_step_and_the_subnet(tmp_path: Path) -> None:
+    plan = schedule(sandwich(epochs=6))
+    settings = replace(SETTINGS, learning_rate=1e12, ema=None)
+    with pytest.raises(Diagnostics, match=r"OFA204.*the loss of step \d+ is (nan|inf) for .*depth"):
+        run(asked(tmp_path, plan, settings=settings), told())
+    for _, path in checkpoints(tmp_path):
+        found = read_checkpoint(path).tensors.values()
+        assert all(torch.isfinite(tensor).all() for tensor in found)
+
+
+def test_data_of_other_classes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Diagnostics, match=r"(?s)OFA189.*--set classes=4"):
+        run(asked(tmp_path / "run", data=noise(classes=4)), told())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_batch_of_more_images_than_there_are_is_refused(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, batch=17)
+    with pytest.raises(Diagnostics, match="OFA188"):
+        run(asked(tmp_path / "run", settings=settings), told())
+
+
+def copied(finished: Path, folder: Path) -> Path:
+    for path in finished.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
