@@ -2,7 +2,7 @@
 
 `DIR/train/<class>/*.jpg` beside `DIR/val/<class>/*.jpg`, or `DIR/<class>/*.jpg` of which a part is
 kept for validation. Classes are sorted by name. Which images are kept follows from their names, so
-that it stays when images are added.
+that it is the same on every machine.
 """
 
 from __future__ import annotations
