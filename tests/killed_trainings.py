@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from packages import compiled
 from trainings import asked, told, weights
 
 import ofadsl.files
@@ -27,8 +26,7 @@ from ofadsl.train.run import run
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    compiled("small")  # once, for all processes
-    apart(lambda: train(folder / "whole", resume=False))
+    train(folder / "whole", resume=False)  # what is made at the first use is made before forking
     whole = weights(folder / "whole")
     found = {}
     for name, arm in MOMENTS.items():
