@@ -13,7 +13,9 @@ from ofadsl.cli.printing import print_answer
 
 
 @click.command()
-@click.option("--arch", "arch", type=FILE, required=True, help="The subnet: arch.json.")
+@click.option("--arch", "arch", type=FILE, help="The subnet: arch.json.")
+@click.option("--front", type=FILE, help="Instead: the folder that a search wrote.")
+@click.option("--pick", metavar="COND", help="The best of the front that meets this.")
 @click.option("--space", "space", type=FILE, metavar="FILE.ofa", help="The space of the arch.")
 @SET
 @click.option("--weights", type=FILE, help="A checkpoint, ours or a foreign one.")
@@ -37,7 +39,12 @@ def specialize(**options: Any) -> None:
     Example:
       ofadsl specialize --arch arch.json --weights ofa_mbv3_d234_e346_k357_w1.0 \\
           --space spaces/mbv3.ofa -o subnet
+      ofadsl specialize --front front --pick 'latency[pixel] <= 15' --weights weights.safetensors
     """
+    if (options["arch"] is None) == (options["front"] is None):
+        raise click.UsageError("give the subnet with --arch, or --front and --pick")
+    if options["pick"] is not None and options["front"] is None:
+        raise click.UsageError("--pick picks from a --front")
     from ofadsl.commands.specialize import Request, run
 
     as_json = options.pop("as_json")

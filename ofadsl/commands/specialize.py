@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from ofadsl.choices import Arch
 from ofadsl.commands.answer import Answer
 from ofadsl.commands.packages import Loaded, find_package, load_package
+from ofadsl.commands.pick import picked
 from ofadsl.diagnostics import fault
 from ofadsl.specialize.archs import decode, read_json, space_of
 from ofadsl.specialize.pipeline import specialize
@@ -27,7 +28,9 @@ from ofadsl.train.statistics import has_statistics, recomputed, statistics_batch
 class Request:
     """What the user asks for."""
 
-    arch: Path
+    arch: Path | None = None
+    front: Path | None = None
+    pick: str | None = None
     space: Path | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     weights: Path | None = None
@@ -42,14 +45,15 @@ class Request:
 
 def run(request: Request) -> Answer:
     """Specialise, verify and write; raise Diagnostics where the input is at fault."""
-    form = read_json(request.arch)
-    package = _package(request, form)
+    request, file, chosen = _chosen(request)
+    form = read_json(file)
+    package = _package(request, file, form)
     arch_class: type[Arch] = package.module.Arch
     decoded = decode(form, arch_class, resolution=request.resolution)
     arch: Any = decoded.arch
     supernet = package.supernet()
     origin = None if request.weights is None else load_weights(supernet, request.weights)
-    notes = [*decoded.notes, *(origin.notes if origin else ())]
+    notes = [*chosen, *decoded.notes, *(origin.notes if origin else ())]
     warnings = []
     channels = package.module.CHANNELS
     if request.recompute_bn is not None:
@@ -63,7 +67,7 @@ def run(request: Request) -> Answer:
     error = 0.0
     if request.verify:
         error = verify(subnet, supernet, arch, image, exact=not request.fold_bn)
-    folder = request.output or Path("subnets") / request.arch.stem
+    folder = request.output or Path("subnets") / file.stem
     record = Record(
         source=package.source,
         arch=arch,
@@ -99,12 +103,23 @@ def _verified(request: Request, error: float) -> str:
     return f"verified: differs from the supernet by {error:.1e} of its mean output"
 
 
-def _package(request: Request, data: object) -> Loaded:
+def _chosen(request: Request) -> tuple[Request, Path, tuple[str, ...]]:
+    """Return the file of the arch, with the space that its front is of, and what to say of it."""
+    if request.front is None:
+        assert request.arch is not None, "neither an arch nor a front"
+        return request, request.arch, ()
+    found = picked(request.front, request.pick, request.generated)
+    if request.space is None:
+        request = replace(request, space=found.space, settings=found.settings)
+    return request, found.arch, (found.note,)
+
+
+def _package(request: Request, file: Path, data: object) -> Loaded:
     if request.space is not None:
         return load_package(request.space, request.settings)
     name = space_of(data)
     if name is None:
-        message = f"{request.arch} names no space"
+        message = f"{file} names no space"
         raise fault("OFA100", message, help="say which with --space FILE.ofa")
     if request.settings:
         message = "--set needs --space: a generated package has its settings already"

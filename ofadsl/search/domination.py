@@ -72,7 +72,7 @@ def _many(points: Floats, enough: int) -> Places:
 def crowding(values: Floats, rank: Places) -> Floats:
     """Return how far the neighbours of each point on its front are; the ends are infinitely far."""
     found = np.zeros(len(values))
-    for column in values.T:
+    for column in values.T if len(values) else ():
         order = np.lexsort((column, rank))
         own, front = column[order], rank[order]
         ends = np.flatnonzero(np.diff(front)) + 1

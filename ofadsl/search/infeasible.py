@@ -10,8 +10,10 @@ import numpy as np
 
 from ofadsl.diagnostics import Diagnostic, Diagnostics
 from ofadsl.search.front import Archs, Limit
+from ofadsl.search.listing import shown
 from ofadsl.search.pose import Posed
 from ofadsl.search.problem import Batch
+from ofadsl.search.vocabulary import ANALYTIC, MEASURED
 
 
 def unreachable(limit: Limit, least: Mapping[str, int]) -> bool:
@@ -71,4 +73,6 @@ def _label(limit: Limit, batch: Batch, far: float, least: Mapping[str, int], bou
         return "the nearest subnet breaks this"
     value = float(batch.column(limit.cost)[0])
     side = {"<": "above", "<=": "above", ">": "below", ">=": "below"}.get(limit.op, "away")
-    return f"the nearest subnet has {value:,.6g}, {far:.2%} {side}"
+    kind = ANALYTIC.get(limit.cost) or MEASURED.get(limit.cost.partition("[")[0])
+    said = shown(value, "" if kind is None else kind.unit)
+    return f"the nearest subnet has {said}, {far:.2%} {side}"
