@@ -16,6 +16,7 @@ from ofadsl.cli.deploying import export
 from ofadsl.cli.evaluating import evaluate
 from ofadsl.cli.group import Group
 from ofadsl.cli.latency import calibrate, measure, predict
+from ofadsl.cli.planning import deploy_plan
 from ofadsl.cli.searching import fit_accuracy, search
 from ofadsl.cli.subnets import convert_weights, specialize
 
@@ -50,6 +51,7 @@ COMMANDS = (
     bundle,
     fit_accuracy,
     search,
+    deploy_plan,
 )
 for _command in COMMANDS:
     main.add_command(_command)

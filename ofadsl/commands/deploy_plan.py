@@ -1,0 +1,164 @@
+"""The road of `ofadsl deploy-plan`: one supernet and many devices in, a subnet for each out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ofadsl.commands.answer import Answer, write_whole
+from ofadsl.commands.search import Request as Search
+from ofadsl.commands.search import search
+from ofadsl.diagnostics import Diagnostics
+from ofadsl.search.front import Front, arch_name, read_front
+from ofadsl.search.listing import shown
+from ofadsl.search.plan import Wish, read_plan
+
+NOTHING = {"OFA228", "OFA229"}
+"""What a search says that finds no subnet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asks for."""
+
+    space: Path
+    devices: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    output: Path = Path("plan")
+    generated: Path = Path("generated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What was found for a device: a front and its best subnet, or why there is none."""
+
+    name: str
+    front: Front | None
+    why: str = ""
+
+
+def deploy_plan(request: Request) -> Answer:
+    """Search for every device, and write a front for each and a table of choices.
+
+    A device that nothing fits stands in the table with the reason; the others are written.
+    """
+    wishes = read_plan(request.devices)
+    choices = [_choice(request, wish) for wish in wishes]
+    table = [*_table(choices)]
+    write_whole(request.output / "plan.md", "\n".join(_markdown(request, table, choices)) + "\n")
+    data = {"devices": [_data(request, choice) for choice in choices]}
+    write_whole(request.output / "plan.json", json.dumps(data, indent=2) + "\n")
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+    failed = [choice for choice in choices if choice.front is None]
+    lines += [f"note: nothing fits {choice.name}: {choice.why}" for choice in failed]
+    lines.append(f"wrote {request.output}/plan.md, plan.json and a front for each device")
+    return Answer(lines=tuple(lines), data=data)
+
+
+def _choice(request: Request, wish: Wish) -> Choice:
+    asked = Search(
+        space=request.space,
+        output=request.output / wish.name,
+        settings=request.settings,
+        maximize=wish.lists.get("maximize", ()),
+        minimize=wish.lists.get("minimize", ()),
+        where=wish.lists.get("where", ()),
+        fixed=wish.lists.get("fix", ()),
+        accuracy=wish.texts.get("accuracy"),
+        metric=wish.texts.get("metric", "top1"),
+        dtype=wish.texts.get("dtype", "fp32"),
+        confident=wish.confident,
+        generated=request.generated,
+    )
+    asked = replace(asked, **wish.numbers)  # type: ignore[arg-type]
+    try:
+        search(asked)
+    except Diagnostics as report:
+        if {item.code for item in report} - NOTHING:  # a mistake of the plan, no tight budget
+            named = (replace(i, message=f"device {wish.name}: {i.message}") for i in report)
+            raise Diagnostics(named) from None
+        return Choice(name=wish.name, front=None, why=report.items[0].message)
+    return Choice(name=wish.name, front=read_front(asked.output))
+
+
+def _table(choices: Sequence[Choice]) -> Iterator[list[str]]:
+    """Yield a head, and for each device the values of its best subnet."""
+    columns: dict[str, None] = {}
+    for choice in choices:
+        if choice.front is not None:
+            columns |= dict.fromkeys(one.text for one in choice.front.objectives)
+            columns |= dict.fromkeys(choice.front.costs)
+    yield ["device", "subnets", *columns]
+    for choice in choices:
+        if choice.front is None:
+            yield [choice.name, "none", *("" for _ in columns)]
+            continue
+        best = _best(choice.front)
+        yield [choice.name, f"{choice.front.found:,}", *(best.get(name, "") for name in columns)]
+
+
+def _best(front: Front) -> dict[str, str]:
+    """Return what the first subnet of a front has, as people read it."""
+    costs = {
+        name: shown(float(values[0]), front.units[name]) for name, values in front.costs.items()
+    }
+    goals = {
+        one.text: shown(float(front.values[0, i]), one.unit)
+        for i, one in enumerate(front.objectives)
+    }
+    return costs | goals
+
+
+def _markdown(
+    request: Request, table: Sequence[Sequence[str]], choices: Sequence[Choice]
+) -> Iterator[str]:
+    yield f"# {request.space.stem}: a subnet for each device"
+    yield ""
+    head, *rows = table
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+    for choice in choices:
+        yield ""
+        yield f"## {choice.name}"
+        yield ""
+        if choice.front is None:
+            yield f"Nothing fits: {choice.why}."
+            continue
+        limits = "; ".join(limit.text for limit in choice.front.limits) or "no constraint"
+        yield f"{limits}. The best of its front, without retraining:"
+        yield ""
+        yield "```"
+        yield _command(request, choice)
+        yield "```"
+
+
+def _command(request: Request, choice: Choice) -> str:
+    assert choice.front is not None
+    sets = "".join(f" --set {name}={value}" for name, value in choice.front.settings.items())
+    arch = request.output / choice.name / f"{arch_name(0)}.json"
+    return f"ofadsl specialize --space {request.space}{sets} --arch {arch} --weights WEIGHTS"
+
+
+def _data(request: Request, choice: Choice) -> dict[str, Any]:
+    if choice.front is None:
+        return {"device": choice.name, "arch": None, "why": choice.why}
+    front = choice.front
+    return {
+        "device": choice.name,
+        "front": str(request.output / choice.name),
+        "arch": front.archs[0],
+        "costs": {name: float(values[0]) for name, values in front.costs.items()},
+        "objectives": {
+            one.text: float(v) for one, v in zip(front.objectives, front.values[0], strict=True)
+        },
+        "constraints": [limit.text for limit in front.limits],
+    }
