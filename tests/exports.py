@@ -20,8 +20,10 @@ def write_small_subnet(name: str, folder: Path, *settings: str, arch: Any = None
     supernet = space.module.Supernet().eval()
     with torch.no_grad():
         for key, tensor in supernet.state_dict().items():
-            if "running" in key or key.endswith("bn.weight"):
+            if "running_var" in key or key.endswith("bn.weight"):
                 tensor.uniform_(0.5, 1.5)
+            elif key.endswith("bn.bias"):
+                tensor.uniform_(-0.1, 0.5)
     arch = arch or small_archs(space, 1)[0]
     image = torch.randn(1, space.module.CHANNELS, arch.resolution, arch.resolution)
     subnet = specialize(supernet, arch)

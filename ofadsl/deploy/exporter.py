@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ofadsl.deploy.extras import need
+from ofadsl.deploy.hush import hushed
 from ofadsl.diagnostics import fault
 
 Run: TypeAlias = Callable[[Tensor], Tensor]
@@ -71,6 +72,11 @@ EXPORTERS: Mapping[str, Entry] = {
         packages=("onnx", "onnxscript", "onnxruntime"),
     ),
     "torch-export": Entry(module="ofadsl.deploy.torch_export"),
+    "tflite": Entry(
+        module="ofadsl.deploy.tflite",
+        extra="mcu",
+        packages=("litert_torch", "ai_edge_litert", "ai_edge_quantizer", "tflite_micro"),
+    ),
 }
 
 
@@ -78,7 +84,8 @@ def find_exporter(name: str) -> Exporter:
     """Return an exporter by its name; OFA250 where its packages are missing."""
     entry = EXPORTERS[name]
     need(entry.extra, entry.packages, f"export to {name}")
-    exporter: Exporter = import_module(entry.module).EXPORTER
+    with hushed():  # some packages greet at their import
+        exporter: Exporter = import_module(entry.module).EXPORTER
     return exporter
 
 

@@ -103,11 +103,10 @@ class Onnx:
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is not typed
-    """Feeds images to onnxruntime, batch by batch; the last one is filled up with the first."""
+    """Feeds images to onnxruntime, batch by batch; the last one is filled up."""
 
     def __init__(self, images: Tensor, batch: int) -> None:
-        missing = -len(images) % batch
-        filled = torch.cat([images, images.repeat(-(-missing // len(images)), 1, 1, 1)[:missing]])
+        filled = torch.cat([images, images[:1].expand(-len(images) % batch, -1, -1, -1)])
         self._batches: Iterator[Tensor] = iter(filled.split(batch))  # type: ignore[no-untyped-call]
 
     def get_next(self) -> dict[str, Any] | None:
