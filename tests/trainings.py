@@ -76,6 +76,7 @@ def asked(folder: Path, plan: Schedule | None = None, **changes: Any) -> Run:
         folder=folder,
         supernet=supernet,
         arch_class=space.module.Arch,
+        largest=space.module.Arch.largest(),
         space=space.checked.space,
         space_hash=space.module.cost.SPACE_HASH,
         schedule=plan or two_phases(),

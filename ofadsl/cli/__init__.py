@@ -19,6 +19,7 @@ from ofadsl.cli.latency import calibrate, measure, predict
 from ofadsl.cli.planning import deploy_plan
 from ofadsl.cli.searching import fit_accuracy, search
 from ofadsl.cli.subnets import convert_weights, specialize
+from ofadsl.cli.training import train
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,6 +47,7 @@ COMMANDS = (
     measure,
     calibrate,
     predict,
+    train,
     evaluate,
     export,
     bundle,

@@ -5,8 +5,10 @@ Every rank holds the whole supernet, draws the same archs and takes its part of 
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -57,3 +59,20 @@ def wait(group: Processes) -> None:
     """Wait for all processes."""
     if group.world > 1:
         distributed.barrier()
+
+
+@contextlib.contextmanager
+def leading(group: Processes) -> Iterator[bool]:
+    """Yield whether this process is to do what one does for all; the others wait for it.
+
+    Where it fails they end as well, without a word of their own.
+    """
+    done = [False]
+    try:
+        yield group.first
+        done = [True]
+    finally:
+        if group.world > 1:
+            distributed.broadcast_object_list(done)
+    if not done[0]:
+        raise SystemExit(1)

@@ -68,6 +68,12 @@ def add_metrics(folder: Path, line: Mapping[str, Any]) -> None:
         raise unwritable(path, error, checkpoints(folder)) from error
 
 
+def last_metrics(folder: Path) -> dict[str, Any]:
+    """Return the line of the last epoch."""
+    *_, last = ({}, *_lines(folder / METRICS))
+    return last
+
+
 def write_weights(path: Path, tensors: Mapping[str, Tensor], space_hash: str) -> None:
     """Write the weights of a finished run, under the names of the supernet."""
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

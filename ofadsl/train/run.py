@@ -15,12 +15,12 @@ import torch
 from ofadsl import __version__
 from ofadsl.choices import Arch
 from ofadsl.compiler.schedule.plan import Phase, Schedule
-from ofadsl.space import Space, extreme
+from ofadsl.space import Space
 from ofadsl.train.checkpoint import newest_checkpoint
 from ofadsl.train.data.batches import check_batch, count
 from ofadsl.train.data.fit import check_classes
 from ofadsl.train.data.source import Data
-from ofadsl.train.distributed import wait
+from ofadsl.train.distributed import leading, wait
 from ofadsl.train.folder import WEIGHTS, claim, sweep, write_weights
 from ofadsl.train.learner import Learner, new_learner
 from ofadsl.train.loop import Job, train
@@ -37,13 +37,15 @@ from ofadsl.train.timetable import timetable
 class Run:
     """What is trained, on what, how and where.
 
-    ``weights`` says where the initial values come from, and ``space_hash`` of which space they
-    are. ``workers`` and ``every`` change nothing of the result.
+    ``largest`` is the largest subnet of the space, as frozen teachers are. ``weights`` says where
+    initial values come from, ``space_hash`` of which space they are, ``recipe`` how the images are
+    augmented. ``workers`` and ``every`` change nothing of the result.
     """
 
     folder: Path
     supernet: torch.nn.Module
     arch_class: type[Arch]
+    largest: Arch
     space: Space
     space_hash: str
     schedule: Schedule
@@ -51,6 +53,7 @@ class Run:
     settings: Settings
     group: Processes
     weights: str | None = None
+    recipe: str | None = None
     workers: int = 0
     every: Every = NEVER
 
@@ -59,16 +62,16 @@ def run(asked: Run, watch: Watch, *, resume: bool = False) -> Path:
     """Train to the end of the schedule and return the file of the weights."""
     check(asked)
     group = asked.group
-    if group.first:
-        claim(asked.folder, record(asked), resume=resume)
-    wait(group)
+    with leading(group) as leads:
+        if leads:
+            claim(asked.folder, record(asked), resume=resume)
     learner = _learner(asked, watch)
     per_epoch = count(asked.data.train, batch=asked.settings.batch, drop_last=True)
     job = Job(
         settings=asked.settings,
         legs=timetable(asked.schedule, per_epoch),
         arch_class=asked.arch_class,
-        largest=_largest(asked),
+        largest=asked.largest,
         data=asked.data,
         group=group,
         folder=asked.folder,
@@ -81,7 +84,7 @@ def run(asked: Run, watch: Watch, *, resume: bool = False) -> Path:
 
 def check(asked: Run) -> None:
     """Raise Diagnostics where data, space and batch do not fit each other (OFA187 to OFA189)."""
-    check_classes(asked.supernet.eval(), _largest(asked), asked.data)
+    check_classes(asked.supernet.eval(), asked.largest, asked.data)
     check_batch(asked.data.train, batch=asked.settings.batch, world=asked.group.world)
 
 
@@ -98,6 +101,7 @@ def record(asked: Run) -> dict[str, Any]:
             "classes": len(asked.data.classes),
             "train": len(asked.data.train),
             "val": len(asked.data.val),
+            "recipe": asked.recipe,
         },
         "settings": asdict(asked.settings),
         "schedule": asked.schedule.name,
@@ -152,8 +156,3 @@ def _finish(asked: Run, learner: Learner) -> Path:
         write_weights(path, view.state_dict(), asked.space_hash)
     wait(asked.group)
     return path
-
-
-def _largest(asked: Run) -> Any:
-    space = asked.space
-    return asked.arch_class.from_dict(space.to_json(extreme(space, space.draws(), largest=True)))

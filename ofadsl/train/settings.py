@@ -54,3 +54,6 @@ class Settings:
         """The weight decay that is used."""
         found = self.weight_decay
         return WEIGHT_DECAY[self.optimizer] if found is None else found
+
+
+DEFAULT = Settings()
