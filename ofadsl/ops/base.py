@@ -120,6 +120,8 @@ class Op:
     """The argument that gives a field, where its name differs; other fields follow the input."""
     in_place: ClassVar[bool] = False
     inputs: ClassVar[Literal["one", "many"]] = "one"
+    ordered: ClassVar[bool] = False
+    """Whether it matters at which place among the others a channel comes in."""
 
     @classmethod
     def build(cls, x: Shape, args: Mapping[str, Expr]) -> Self:

@@ -57,6 +57,7 @@ class Concat(Op):
     """The channels of all branches, one after the other."""
 
     name: ClassVar[str] = "concat"
+    ordered: ClassVar[bool] = True
 
     def demands(self, *inputs: Shape) -> Iterator[Demand]:
         """Yield: every branch has the rows and columns of the first."""

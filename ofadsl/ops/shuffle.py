@@ -23,6 +23,7 @@ class ChannelShuffle(Op):
     name: ClassVar[str] = "shuffle"
     module: ClassVar[str] = "ChannelShuffle"
     elastic: ClassVar[tuple[str, ...]] = ("channels",)
+    ordered: ClassVar[bool] = True
     arguments: ClassVar[tuple[Arg, ...]] = (Arg(name="groups", kind="whole"),)
 
     channels: Size
