@@ -68,7 +68,8 @@ def _build(name: str, phases: Sequence[tuple[Draft, Opened]], scope: _Scope) -> 
             continue
         before = size
         kept.append(_phase(draft, scope, open_space))
-    return Schedule(name=name, phases=tuple(kept), notes=tuple(notes))
+    largest = _end(scope.space, scope.order, largest=True)
+    return Schedule(name=name, phases=tuple(kept), notes=tuple(notes), largest=largest)
 
 
 def _locks(space: Space, order: Order) -> dict[str, Value]:

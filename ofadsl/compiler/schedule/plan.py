@@ -79,11 +79,16 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A named sequence of phases; ``notes`` say what was left out for this space, and why."""
+    """A named sequence of phases.
+
+    ``notes`` say what was left out for this space, and why; ``largest`` is the largest subnet of
+    the whole space as choice indices, which teachers are.
+    """
 
     name: str
     phases: tuple[Phase, ...]
     notes: tuple[str, ...] = ()
+    largest: tuple[int, ...] = ()
 
     @property
     def epochs(self) -> float:
