@@ -138,11 +138,8 @@ def test_kernel_transforms_are_no_part_of_it() -> None:
     ],
 )
 def test_channels_that_are_tied_to_others_are_left_alone(body: str) -> None:
-    begin, end = (
-        "space s { input image(channels: 3, size: 8); conv(8)",
-        "global_avg_pool; linear(4) }",
-    )
-    checked = check_text(f"{begin}; {body}; global_avg_pool; linear(4) }")
+    begin = "space s { input image(channels: 3, size: 8); conv(8)"
+    checked = check_text(f"{begin}; {body}; global_avg_pool; linear(4) }}")
     assert checked is not None
     assert channel_groups(lower(checked)) == ()
 
