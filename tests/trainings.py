@@ -78,6 +78,7 @@ def asked(folder: Path, plan: Schedule | None = None, **changes: Any) -> Run:
         arch_class=space.module.Arch,
         largest=space.module.Arch.largest(),
         space=space.checked.space,
+        graph=space.graph,
         space_hash=space.module.cost.SPACE_HASH,
         schedule=plan or two_phases(),
         data=noise(train=16, val=8),

@@ -13,6 +13,7 @@ import torch
 
 from ofadsl.commands.answer import Answer
 from ofadsl.commands.packages import Loaded, load_package
+from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import checked_space
 from ofadsl.compiler.schedule.find import scaled, schedules_of
 from ofadsl.compiler.schedule.order import order_of
@@ -100,6 +101,7 @@ def _run(request: Request, here: Processes) -> tuple[Path, Schedule]:
             arch_class=package.module.Arch,
             largest=_largest(checked, package),
             space=checked.space,
+            graph=lower(checked),
             space_hash=package.module.cost.SPACE_HASH,
             schedule=schedule,
             data=data,

@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 
 from ofadsl.compiler.schedule.plan import Phase
+from ofadsl.graph import Graph
+from ofadsl.space import Space
 from ofadsl.train.average import Average
 from ofadsl.train.checkpoint import Checkpoint, Plain, under
 from ofadsl.train.optimiser import load_optimiser, make_optimiser, optimiser_tensors
 from ofadsl.train.settings import Settings
+from ofadsl.train.sorting import Orders, apply_orders, sort_channels
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,8 +41,10 @@ class Learner:
     loss: float = 0.0
     counted: int = 0
 
-    def begin(self, phase: Phase) -> None:
-        """Make ready for the first step of a phase."""
+    def begin(self, phase: Phase, *, graph: Graph, trained: Space) -> None:
+        """Make ready for the first step of a phase, after one on the space ``trained``."""
+        if phase.sort:
+            self._sort(sort_channels(self.supernet, graph, trained))
         if phase.distil is not None and phase.distil.teacher == "largest":
             self.take_teacher()
 
@@ -57,6 +62,14 @@ class Learner:
         It normalises by the statistics of each batch, as its pupils do (Cai et al. 2020).
         """
         self.teacher = copy.deepcopy(self.supernet).requires_grad_(False)
+
+    def _sort(self, orders: Orders) -> None:
+        """Move what belongs to a channel where the channel has gone."""
+        if self.average is not None:
+            apply_orders(self.average.tensors, orders)
+        for key, tensor in optimiser_tensors(self.optimiser, self.supernet).items():
+            _, _, name = key.partition("/")
+            apply_orders({name: tensor}, orders)
 
     def checkpoint(self) -> Checkpoint:
         """Return all of the state."""

@@ -17,6 +17,8 @@ import torch
 
 from ofadsl.choices import Arch
 from ofadsl.diagnostics import fault
+from ofadsl.graph import Graph
+from ofadsl.space import Space, extreme
 from ofadsl.train.checkpoint import write_checkpoint
 from ofadsl.train.data.batches import Batch, batches
 from ofadsl.train.data.source import Data
@@ -44,6 +46,7 @@ class Job:
     legs: tuple[Leg, ...]
     arch_class: type[Arch]
     largest: Any
+    graph: Graph
     data: Data
     group: Processes
     folder: Path
@@ -64,10 +67,20 @@ def train(learner: Learner, job: Job, watch: Watch) -> None:
 def _phase(learner: Learner, job: Job, ddp: Net, pace: Pace, watch: Watch) -> None:
     leg = job.legs[learner.leg]
     if learner.done == 0:
-        learner.begin(leg.phase)
+        learner.begin(leg.phase, graph=job.graph, trained=_before(job, learner.leg))
     now = teaching(learner, leg, ddp, job.settings, job.arch_class, job.largest)
     while learner.done < leg.steps:
         _epoch(learner, job, now, pace, watch)
+
+
+def _before(job: Job, leg: int) -> Space:
+    """Return the space of the phase before; that of the largest subnet before the first."""
+    if leg:
+        return job.legs[leg - 1].phase.space
+    phase = job.legs[0].phase
+    subnet = extreme(phase.space, phase.space.draws(), largest=True)
+    values = phase.space.values(phase.largest or subnet)
+    return phase.space.restrict({name: (value,) for name, value in values.items()})
 
 
 def _epoch(learner: Learner, job: Job, now: Teaching, pace: Pace, watch: Watch) -> None:

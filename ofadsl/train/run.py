@@ -15,6 +15,7 @@ import torch
 from ofadsl import __version__
 from ofadsl.choices import Arch
 from ofadsl.compiler.schedule.plan import Phase, Schedule
+from ofadsl.graph import Graph
 from ofadsl.space import Space
 from ofadsl.train.checkpoint import newest_checkpoint
 from ofadsl.train.data.batches import check_batch, count
@@ -47,6 +48,7 @@ class Run:
     arch_class: type[Arch]
     largest: Arch
     space: Space
+    graph: Graph
     space_hash: str
     schedule: Schedule
     data: Data
@@ -72,6 +74,7 @@ def run(asked: Run, watch: Watch, *, resume: bool = False) -> Path:
         legs=timetable(asked.schedule, per_epoch),
         arch_class=asked.arch_class,
         largest=asked.largest,
+        graph=asked.graph,
         data=asked.data,
         group=group,
         folder=asked.folder,
