@@ -83,7 +83,8 @@ def search(request: Request) -> Answer:
         "",
         *front_lines(front, _SHOWN),
         "",
-        f"wrote {request.output}/pareto.json and {len(front.archs)} archs; the first as a network:",
+        f"wrote {request.output}/pareto.json, report.html and {len(front.archs)} archs;",
+        "the first as a network:",
         f"  {specialize_command(request.output, front)}",
     ]
     return Answer(lines=tuple(lines), data=front_json(front))

@@ -1,4 +1,4 @@
-"""What a search leaves behind: `pareto.json`, a file for each arch, and the state to go on with."""
+"""What a search leaves behind: `pareto.json`, a page, a file for each arch, the state to go on with.
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ofadsl.commands.search_columns import Column
 from ofadsl.folders import written_whole
 from ofadsl.search.front import Front, arch_name, front_json
 from ofadsl.search.pose import Posed
+from ofadsl.search.report import report
 from ofadsl.search.solve import Progress
 from ofadsl.search.thin import spread_out
 from ofadsl.search.vocabulary import ANALYTIC, MEASURED
@@ -67,11 +68,12 @@ def front_of(found: Found, progress: Progress, points: int) -> Front:
 
 
 def write_front(folder: Path, front: Front, state: bytes) -> None:
-    """Write `pareto.json`, an arch file for each, and the state; whole or not at all."""
+    """Write `pareto.json`, an arch file for each, a page and the state; whole or not at all."""
     with written_whole(folder, "a front", lambda names: "pareto.json" in names) as draft:
         (draft / "pareto.json").write_text(_text(front_json(front)), encoding="utf-8")
         for i, arch in enumerate(front.archs):
             (draft / f"{arch_name(i)}.json").write_text(_text(arch), encoding="utf-8")
+        (draft / "report.html").write_text(report(front, str(folder)), encoding="utf-8")
         (draft / "state.npz").write_bytes(state)
 
 

@@ -78,6 +78,7 @@ def _series(front: Front) -> Iterator[Series]:
 
 def _rows(front: Front, columns: list[Series], folder: str) -> Iterator[Row]:
     ranges = ranges_of(front.archs)
+    sets = "".join(f" --set {name}={value}" for name, value in front.settings.items())
     for i, arch in enumerate(front.archs):
         name = arch_name(i)
         yield Row(
@@ -85,7 +86,7 @@ def _rows(front: Front, columns: list[Series], folder: str) -> Iterator[Row]:
             cells=tuple((_cell(one, i), float(one.values[i])) for one in columns),
             general=general(arch),
             picture=picture(arch, ranges),
-            command=f"ofadsl specialize --space {front.source} --arch {folder}/{name}.json",
+            command=f"ofadsl specialize --space {front.source}{sets} --arch {folder}/{name}.json",
         )
 
 
