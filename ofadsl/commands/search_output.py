@@ -1,4 +1,4 @@
-"""What a search leaves behind: `pareto.json`, a page, a file for each arch, the state to go on with.
+"""What a search leaves behind: `pareto.json`, a page, an arch file each, the state to go on with."""
 
 from __future__ import annotations
 
