@@ -157,16 +157,15 @@ def test_words_of_a_dimension_are_compared() -> None:
         ("mx(macs, 3) < 3", ["OFA220 mx"]),
         ("round(macs, 3) < 3", ["OFA224 round"]),
         ("macs", ["OFA223 macs"]),
-        ("(macs < 3) + 1 < 3", ["OFA223 (macs < 3)"]),
+        ("(macs < 3) + 1 < 3", ["OFA223 macs < 3"]),
         ("macs <= {3, 4}", ["OFA224 {3, 4}"]),
         ("macs <= <= 3", ["OFA001 <="]),
         ("macs <=", ["OFA001 "]),
-        ("1 < macs < 3 <", ["OFA001 "]),
+        ("1 < macs < 3 <", ["OFA014 <"]),
     ],
 )
 def test_a_mistake_is_shown_where_it_is(text: str, expected: list[str]) -> None:
-    found = refused(text)
-    assert found == expected or found[0].strip() == expected[0].strip()
+    assert refused(text) == expected
 
 
 def test_the_nearest_name_and_unit_are_suggested() -> None:
@@ -184,7 +183,7 @@ def test_the_text_is_shown_as_it_was_written() -> None:
         parsed("s1.0.kernel < 3 kB and\n 1 < latency[2080ti_1] < 3 MB")
     assert "s1.0.kernel < 3 kB and" in str(report.value)
     assert "1 < latency[2080ti_1] < 3 MB" in str(report.value)
-    assert "--> --where:2:27" in str(report.value)
+    assert "--> --where:2:26" in str(report.value)
 
 
 def test_a_violation_is_relative_to_its_bound_and_never_0_where_it_counts() -> None:
