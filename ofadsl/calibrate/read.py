@@ -27,5 +27,5 @@ def read_table(
         case ".csv":
             return read_csv(path, archs, target.encode, quantity)
         case other:
-            help = "tables are .jsonl or .csv"
+            help = "tables are .jsonl or .csv; those of blocks .csv or .yaml"
             raise fault("OFA129", f"no reader for a table named `{other}`: {path}", help=help)

@@ -43,11 +43,11 @@ def roofline(features: Features, sheet: Datasheet, batch: int = 1) -> Estimator:
     apart = sheet.asynchronous
     return Estimator(
         features=features,
-        compute=_column(compute if apart else compute + launch),
-        launch=_column(launch) if apart else None,
-        base=np.zeros(1),
+        compute=_doubted(compute if apart else compute + launch),
+        launch=_doubted(launch) if apart else None,
+        base=np.zeros(2),
         power=_POWER if apart else 1.0,
-        noise=(FACTOR - 1) / _NINETY,
+        noise=0.0,
         widen=1.0,
         errors=np.zeros(0),
         deviations=np.zeros(0),
@@ -55,5 +55,6 @@ def roofline(features: Features, sheet: Datasheet, batch: int = 1) -> Estimator:
     )
 
 
-def _column(values: Floats) -> Floats:
-    return values.reshape(-1, 1)
+def _doubted(values: Floats) -> Floats:
+    """Return values with their deviation: peaks that are not reached are not in any layer."""
+    return np.stack([values, (FACTOR - 1) / _NINETY * values], axis=1)

@@ -106,15 +106,20 @@ def open_table(path: Path) -> Reading:
     """Return the text of a table file."""
     try:
         data = path.read_bytes()
-        text = data.decode("utf-8-sig")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise fault("OFA120", f"the table {path} cannot be read: {reason}") from error
+    return reading_of(path, data, hashlib.sha256(data).hexdigest())
+
+
+def reading_of(path: Path, data: bytes, digest: str) -> Reading:
+    """Return the text of what a file holds."""
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise fault(
-            "OFA120", f"{path} is no UTF-8 text", help="tables are JSON lines or CSV"
+            "OFA120", f"{path} is no UTF-8 text", help="tables are JSON lines, CSV or YAML"
         ) from error
-    digest = hashlib.sha256(data).hexdigest()
     return Reading(source=Source(path=str(path), text=text), digest=digest)
 
 
