@@ -57,7 +57,7 @@ def two_phases() -> Schedule:
     first = Phase(name="first", epochs=1, space=small_space(), sampler=Uniform(number=2))
     taught = Distil(teacher="largest", loss="alpha")
     second = Phase(name="second", epochs=1.5, space=space, sampler=Uniform(), distil=taught)
-    return schedule(first, replace(second, warmup=0.5))
+    return schedule(first, replace(second, warmup=0.5, sort=True))
 
 
 def sandwich(**changes: Any) -> Phase:
