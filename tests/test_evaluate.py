@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import runpy
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rich.console
 import safetensors.torch
 import torch
 import torch.multiprocessing
@@ -21,12 +19,12 @@ from conftest import REPOSITORY
 from PIL import Image
 
 from ofadsl.cli import main
-from ofadsl.commands.evaluate import Request, run
+from ofadsl.cli.progress import watching
+from ofadsl.commands.evaluate import Request, Step, run
 from ofadsl.commands.packages import find_package
 from ofadsl.train.accuracy import accuracy
 from ofadsl.train.data.batches import batches
 from ofadsl.train.data.open import open_data
-from ofadsl.train.evaluate_progress import Progress
 from ofadsl.train.statistics import recomputed, statistics, statistics_batches
 
 SPACE = REPOSITORY / "spaces/digits.ofa"
@@ -269,7 +267,7 @@ def _share(rank: int, folder: str) -> None:
         output=path / "shared.jsonl",
         limit=LIMIT,
     )
-    assert bool(run(request).lines) == (rank == 0)
+    assert bool(run(request, watching).lines) == (rank == 0)
     arch, net = DIGITS.Arch.largest(), DIGITS.Supernet().eval()
     net.load_state_dict(safetensors.torch.load_file(request.weights))
     data = open_data("digits", channels=1, limit=LIMIT)
@@ -318,16 +316,12 @@ def test_the_statistics_of_a_trained_supernet_are_warned_of(weights: Path, tmp_p
     assert "warning" not in specialize(weights, tmp_path / "subnet").output
 
 
-def test_progress_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr("ofadsl.train.evaluate_progress.time.monotonic", lambda: now[0])
-    written = io.StringIO()
-    console = rich.console.Console(file=written, width=80)
-    with Progress(40, console=console) as progress:
-        for _ in range(4):
-            now[0] += 8
-            progress.advance(10)
-    assert written.getvalue() == "20 of 40 archs, 0:16 left\n"
-    with Progress(2, console=rich.console.Console(file=written, force_terminal=True)) as progress:
-        progress.advance(2)
-    assert "2/2" in written.getvalue()
+def test_progress_says_what_is_left() -> None:
+    step = Step(done=10, total=40, seconds=8.0)
+    assert (step.share, step.seconds_left) == (0.25, 24.0)
+
+
+def test_progress_goes_to_stderr(weights: Path, tmp_path: Path) -> None:
+    done = evaluate(weights, tmp_path / "a.jsonl")
+    assert f"evaluating: {ARCHS} of {ARCHS}" in done.stderr
+    assert "evaluating" not in done.stdout

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ofadsl.cli.data_options import BROKEN, DATA, LIMIT, RECIPE, VAL_PART, WORKERS
 from ofadsl.cli.options import FILE, JSON, SCHEDULE_SET, SET, seconds
 from ofadsl.cli.printing import print_answer
 
@@ -27,7 +28,7 @@ RATE = click.FloatRange(0, min_open=True)
 @click.command()
 @click.argument("space", type=FILE)
 @SET
-@click.option("--data", required=True, metavar="DIR|digits", help="Images, by class.")
+@DATA
 @click.option("-o", "--output", type=FILE, required=True, help="The folder of the run.")
 @click.option(
     "--schedule",
@@ -68,20 +69,11 @@ RATE = click.FloatRange(0, min_open=True)
     metavar="STEPS|10m",
     help="Besides at the end of each epoch.",
 )
-@click.option(
-    "--recipe",
-    type=click.Choice(["imagenet", "small", "signs", "plain"]),
-    help="How images are augmented; default: by their size.",
-)
-@click.option(
-    "--val-part",
-    default=0.1,
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="What is kept for validation where DIR has no val/.",
-)
-@click.option("--broken", default="refuse", type=click.Choice(["skip", "refuse"]))
-@click.option("--limit", type=click.IntRange(1), help="The most images of each part.")
-@click.option("--workers", type=click.IntRange(0), help="Processes that read images.")
+@RECIPE
+@VAL_PART
+@BROKEN
+@LIMIT
+@WORKERS
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: GPUs, if any.")
 @click.option("--amp/--no-amp", default=None, help="Compute in bfloat16; default: on a GPU.")
 @click.option("--compile", is_flag=True, help="Compile what is the same at every step.")

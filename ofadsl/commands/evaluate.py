@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 
@@ -22,9 +24,8 @@ from ofadsl.specialize.weights import load_weights
 from ofadsl.train.data.augment import RECIPES
 from ofadsl.train.data.fit import check_classes
 from ofadsl.train.data.open import open_data
-from ofadsl.train.data.source import Data
+from ofadsl.train.data.workers import workers_for
 from ofadsl.train.evaluate import Conditions, evaluate
-from ofadsl.train.evaluate_progress import Progress
 from ofadsl.train.evaluate_record import Record, key
 from ofadsl.train.processes import Processes, processes
 from ofadsl.train.statistics import IMAGES
@@ -47,17 +48,43 @@ class Request:
     recipe: str | None = None
     val_part: float = 0.1
     broken: Literal["skip", "refuse"] = "refuse"
-    workers: int = 0
+    workers: int | None = None
     device: str | None = None
 
 
-def run(request: Request) -> Answer:
-    """Evaluate what the file of results does not hold yet; raise Diagnostics for mistakes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How many archs are evaluated, and how long the others will take."""
+
+    done: int
+    total: int
+    seconds: float
+
+    @property
+    def share(self) -> float:
+        """The part that is done."""
+        return self.done / self.total
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left at the rate so far."""
+        return self.seconds / self.done * (self.total - self.done)
+
+
+Watching: TypeAlias = Callable[[str], AbstractContextManager[Callable[[Step], None]]]
+"""What makes a bar, or what stands for one, of the name of the work."""
+
+
+def run(request: Request, watching: Watching) -> Answer:
+    """Evaluate what the file of results does not hold yet; raise Diagnostics for mistakes.
+
+    Of several processes the first one watches and answers; the others' answers are empty.
+    """
     with processes(request.device) as here:
-        return _run(request, here)
+        return _run(request, watching, here)
 
 
-def _run(request: Request, here: Processes) -> Answer:
+def _run(request: Request, watching: Watching, here: Processes) -> Answer:
     package = load_package(request.space, request.settings)
     archs = _archs(request, package.module.Arch)
     data = open_data(
@@ -76,7 +103,7 @@ def _run(request: Request, here: Processes) -> Answer:
         batch=request.batch,
         statistics=request.statistics,
         seed=request.seed,
-        workers=request.workers,
+        workers=workers_for(data) if request.workers is None else request.workers,
     )
     header = {
         "space": archs[0].space,
@@ -95,26 +122,19 @@ def _run(request: Request, here: Processes) -> Answer:
         return Answer(lines=(), data={})
     forms = [arch.to_dict() for arch in archs]
     left = [i for i, form in enumerate(forms) if key(form) not in done]
-    _evaluate(supernet, [archs[i] for i in left], data, conditions, here, record)
+    results = evaluate(supernet, [archs[i] for i in left], data, conditions, here)
     if record is None:
+        for _ in results:
+            pass
         return Answer(lines=(), data={})
+    began, number = time.monotonic(), 0
+    with watching("evaluating") as watch:
+        for some in results:
+            record.add((forms[left[i]], accuracy) for i, accuracy in some)
+            number += len(some)
+            watch(Step(done=number, total=len(left), seconds=time.monotonic() - began))
     record.order(forms)
     return _answer(record, forms, len(left))
-
-
-def _evaluate(
-    supernet: torch.nn.Module,
-    archs: list[Arch],
-    data: Data,
-    conditions: Conditions,
-    here: Processes,
-    record: Record | None,
-) -> None:
-    with Progress(len(archs), silent=not here.first) as progress:
-        for results in evaluate(supernet, archs, data, conditions, here):
-            if record is not None:
-                record.add((archs[i].to_dict(), accuracy) for i, accuracy in results)
-            progress.advance(len(results))
 
 
 def _opened(

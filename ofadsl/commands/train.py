@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,7 +25,7 @@ from ofadsl.specialize.weights import load_weights
 from ofadsl.train.checkpoint import checkpoints
 from ofadsl.train.data.augment import RECIPES
 from ofadsl.train.data.open import open_data
-from ofadsl.train.data.source import Data
+from ofadsl.train.data.workers import workers_for
 from ofadsl.train.distributed import check_device
 from ofadsl.train.folder import last_metrics
 from ofadsl.train.pace import NEVER, Every
@@ -35,8 +34,6 @@ from ofadsl.train.progress import Printed, Silent, Watch
 from ofadsl.train.run import Run
 from ofadsl.train.run import run as train
 from ofadsl.train.settings import DEFAULT, Settings
-
-MOST_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +106,7 @@ def _run(request: Request, here: Processes) -> tuple[Path, Schedule]:
             group=here,
             weights=weights,
             recipe=request.recipe,
-            workers=_workers(request, data),
+            workers=workers_for(data) if request.workers is None else request.workers,
             every=request.every,
         )
         path = train(asked, watch, resume=request.resume)
@@ -146,16 +143,6 @@ def _training(request: Request, here: Processes, schedule: Schedule, watch: Watc
     if request.training.compile and not fixed and not taught:
         watch.say("note: --compile changes nothing: each step trains other subnets")
     return replace(request.training, amp=amp)
-
-
-def _workers(request: Request, data: Data) -> int:
-    """Return how many processes read images for each that trains."""
-    if request.workers is not None:
-        return request.workers
-    if data.name == "digits":
-        return 0
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return min(MOST_WORKERS, max(1, (os.cpu_count() or 1) // local))
 
 
 def _largest(checked: Checked, package: Loaded) -> Any:

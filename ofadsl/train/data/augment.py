@@ -44,10 +44,22 @@ SIGNS = Augment(scale=(1.0, 1.0), ratio=(1.0, 1.0), flip=0.0, rotate=10.0, shift
 PLAIN = Augment(scale=(1.0, 1.0), ratio=(1.0, 1.0), flip=0.0)
 """Nothing random: the square in the middle."""
 
+RAND = Augment(layers=2)
+"""IMAGENET with RandAugment, for long trainings of large networks."""
+
+JITTER = Augment(jitter=0.4)
+"""IMAGENET with other brightness, contrast and saturation."""
+
+SMALL_RAND = Augment(scale=(1.0, 1.0), ratio=(1.0, 1.0), shift=0.125, centre=1.0, layers=2)
+"""SMALL with RandAugment."""
+
 RECIPES: Mapping[str, Augment] = {
     "imagenet": IMAGENET,
     "small": SMALL,
     "signs": SIGNS,
     "plain": PLAIN,
+    "rand": RAND,
+    "jitter": JITTER,
+    "small-rand": SMALL_RAND,
 }
 """The recipes by the names that the command line gives them."""
