@@ -22,6 +22,7 @@ Hashes = NDArray[np.uint64]
 _NEIGHBOURS = 0.3  # of a generation: archs of the front with one choice changed
 _STEP = 0.5  # of the mutations: to the next choice, not to any
 _ATTEMPTS = 4  # to find archs that are new
+_LAST_DRAW = 4096  # uniform samples; where none of them is new, there is nothing left to find
 _HASH = 0x0FA
 
 
@@ -116,21 +117,24 @@ def _order(both: Evaluated, size: int) -> NDArray[np.intp]:
 def _new(domain: Domain, state: State, size: int, rng: np.random.Generator) -> tuple[Archs, Hashes]:
     """Return archs that were never evaluated, and their hashes."""
     found: list[Archs] = []
-    seen: set[int] = set()
-    keys: list[int] = []
+    keys: dict[int, None] = {}
     for _ in range(_ATTEMPTS):
         missing = size - len(keys)
-        if missing <= 0:
-            break
-        x = _offspring(domain, state, missing, rng)
-        fresh = []
-        for i, key in enumerate(hashed(x).tolist()):
-            if key not in state.seen and key not in seen:
-                seen.add(key)
-                keys.append(key)
-                fresh.append(i)
-        found.append(x[fresh])
-    return np.concatenate(found), np.array(keys, np.uint64)
+        if missing > 0:
+            found.append(_unseen(state, keys, _offspring(domain, state, missing, rng)))
+    if not keys:
+        found.append(_unseen(state, keys, domain.sample(_LAST_DRAW, rng)))
+    return np.concatenate(found), np.array([*keys], np.uint64)
+
+
+def _unseen(state: State, keys: dict[int, None], x: Archs) -> Archs:
+    """Return the archs that are new, and note their keys."""
+    fresh = []
+    for i, key in enumerate(hashed(x).tolist()):
+        if key not in state.seen and key not in keys:
+            keys[key] = None
+            fresh.append(i)
+    return x[fresh]
 
 
 def _offspring(domain: Domain, state: State, count: int, rng: np.random.Generator) -> Archs:
