@@ -18,7 +18,7 @@ from ofadsl.calibrate.workload import CLASSES, COLUMNS, QUANTITIES
 BASIS = "from a datasheet, not measured"
 SHARE = 0.25
 """The part of its peaks that a device is taken to reach; see docs/latency.md for what GPUs did."""
-FACTOR = 5.0
+FACTOR = 8.0
 """So many times the latency is the upper end of the interval of 90 %; the lower end is 0."""
 INTERVAL = (
     f"The latency is that of a device that reaches {SHARE:.0%} of its peaks. The interval of 90 %\n"
