@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ import ofadsl.files
 from ofadsl.diagnostics import Diagnostics
 from ofadsl.specialize.weights import load_weights
 from ofadsl.train.checkpoint import checkpoints, read_checkpoint
+from ofadsl.train.data.decode import BrokenImageError
+from ofadsl.train.distributed import check_device
 from ofadsl.train.pace import Every
 from ofadsl.train.run import run
 
@@ -179,6 +181,31 @@ def test_a_batch_of_more_images_than_there_are_is_refused(tmp_path: Path) -> Non
     settings = replace(SETTINGS, batch=17)
     with pytest.raises(Diagnostics, match="OFA188"):
         run(asked(tmp_path / "run", settings=settings), told())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Images of which none can be read."""
+
+    def __len__(self) -> int:
+        return 16
+
+    def load(self, index: int, *, size: int, seed: int | None) -> tuple[torch.Tensor, int]:
+        raise BrokenImageError(f"{index}.png", "it is empty")
+
+
+def test_data_without_an_image_that_can_be_read_are_refused(tmp_path: Path) -> None:
+    data = replace(noise(), train=Unreadable())
+    with pytest.raises(Diagnostics, match=r"OFA206.*too few images that can be read"):
+        run(asked(tmp_path, data=data), told())
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(Diagnostics, match=r"OFA205.*no GPU number 2: torch finds 2"):
+        check_device("cuda")
+    check_device("cpu")
 
 
 def copied(finished: Path, folder: Path) -> Path:

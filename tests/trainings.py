@@ -61,9 +61,14 @@ def two_phases() -> Schedule:
 
 
 def sandwich(**changes: Any) -> Phase:
-    distil = Distil(teacher="in_place")
-    phase = Phase(name="all", epochs=1, space=small_space(), sampler=Sandwich(number=1))
-    return replace(phase, distil=distil, **changes)
+    phase = Phase(
+        name="all",
+        epochs=1,
+        space=small_space(),
+        sampler=Sandwich(number=1),
+        distil=Distil(teacher="in_place"),
+    )
+    return replace(phase, **changes)
 
 
 def asked(folder: Path, plan: Schedule | None = None, **changes: Any) -> Run:

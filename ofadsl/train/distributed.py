@@ -20,14 +20,14 @@ from ofadsl.train.processes import Processes
 
 
 def check_device(device: str | None) -> None:
-    """Raise Diagnostics (OFA206) where a GPU is asked for that is not there."""
+    """Raise Diagnostics (OFA205) where a GPU is asked for that is not there."""
     local = int(os.environ.get("LOCAL_RANK", "0"))
     count = torch.cuda.device_count()
     wanted = device == "cuda" or (device is None and torch.cuda.is_available())
     if wanted and local >= count:
         message = f"there is no GPU number {local}: torch finds {count}"
         help = "start no more processes than there are GPUs, or add --device cpu"
-        raise fault("OFA206", message, help=help)
+        raise fault("OFA205", message, help=help)
 
 
 def wrapped(supernet: torch.nn.Module, group: Processes) -> torch.nn.Module:

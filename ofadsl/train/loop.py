@@ -100,7 +100,7 @@ def _epoch(learner: Learner, job: Job, now: Teaching, pace: Pace, watch: Watch) 
             _write(learner, job, losses, pace)
     else:
         message = f"{job.data.name} has too few images that can be read"
-        raise fault("OFA207", message, help="mend or remove the broken ones")
+        raise fault("OFA206", message, help="mend or remove the broken ones")
     losses.settle()
     loss, counted = total(job.group, learner.loss, float(learner.counted))
     largest = smallest = None
