@@ -1,4 +1,4 @@
-"""What a search leaves behind: `pareto.json`, a page, an arch file each, the state to go on with."""
+"""What a search leaves behind: `pareto.json`, a page, an arch file each, the state to resume."""
 
 from __future__ import annotations
 
