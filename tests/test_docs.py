@@ -29,6 +29,8 @@ space example {{
   logits: linear(10)
 }}
 """
+STAGE = "  stage s1 depth 2..4 { mbconv(24, kernel: {3, 5}, expand: {2, 3, 4}) }"
+"""What stands in the space around a schedule."""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -48,8 +50,10 @@ SPACE = re.compile(r"^space\b", re.MULTILINE)
 
 
 def check(text: str) -> Checked:
-    """Return the space that an example is, or that it is a part of."""
-    whole = text if SPACE.search(text) else AROUND.format(text)
+    """Return the space that an example is, that it is a part of or stands beside."""
+    beside = text.startswith("schedule")
+    around = AROUND.format(STAGE) + text if beside else AROUND.format(text)
+    whole = text if SPACE.search(text) else around
     checked = check_text(whole)
     assert checked is not None
     return checked

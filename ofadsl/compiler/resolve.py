@@ -72,9 +72,9 @@ class Resolver(References):
             case syntax.Distil(teacher=teacher, arguments=arguments):
                 self.arguments(arguments, tuple(DISTIL), (), teacher, names)
             case syntax.Setting(word=word, value=value):
-                own = value is not None and is_word(value, INSTRUCTIONS.get(word.text))
-                if not own:  # a word of the instruction is judged with it
-                    self.expressions((value,), names)
+                takes = INSTRUCTIONS.get(word.text)  # a word of its own is judged with it
+                if value is not None and takes is not None and not is_word(value, takes):
+                    self.expression(value, names)
             case _:
                 assert_never(node)
 

@@ -87,19 +87,21 @@ def _parted(text: str) -> tuple[str, str]:
 
 
 def _chosen(path: str, name: str, program: Program) -> Found:
-    """Return the schedule of a file that has the name, or its only one."""
-    known = [d.name.text for d, _ in program.schedules()]
-    if not known:
+    """Return the schedule of a file that has the name, or its only one that is not imported."""
+    every = [(d.name.text, d, file) for d, file in program.schedules()]
+    own = [found for found in every if found[2] is program.main] or every
+    known = [found[0] for found in every]
+    if not every:
         help = "name a file with `schedule ... { }`"
         raise fault("OFA160", f"`{path}` holds no schedule", help=help)
-    found = [(d, file) for d, file in program.schedules() if d.name.text == (name or known[0])]
-    if not name and len(known) > 1:
-        help = f"write `{path}:{known[0]}`\n{_list(known)}"
-        raise fault("OFA160", f"`{path}` holds {len(known)} schedules", help=help)
-    if not found:
-        help = f"{nearest(name, known)}\n{_list(known)}".strip()
-        raise fault("OFA160", f"`{path}` holds no schedule `{name}`", help=help)
-    return program, *found[0]
+    if not name and len(own) > 1:
+        help = f"write `{path}:{own[0][0]}`\n{_list(known)}"
+        raise fault("OFA160", f"`{path}` holds {len(own)} schedules", help=help)
+    for text, declaration, file in every if name else own:
+        if text == (name or text):
+            return program, declaration, file
+    help = f"{nearest(name, known)}\n{_list(known)}".strip()
+    raise fault("OFA160", f"`{path}` holds no schedule `{name}`", help=help)
 
 
 def _list(names: Sequence[str]) -> str:

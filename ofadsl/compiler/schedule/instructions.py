@@ -54,9 +54,9 @@ def words(*known: str) -> Takes:
     return Takes(what=what, accepts=lambda value: value in known, words=known)
 
 
-def is_word(expr: syntax.Expression, takes: Takes | None) -> bool:
+def is_word(expr: syntax.Expression, takes: Takes) -> bool:
     """Return whether a value is written as one of a few words, be it known or not."""
-    return takes is not None and bool(takes.words) and isinstance(expr, syntax.Name)
+    return bool(takes.words) and isinstance(expr, syntax.Name)
 
 
 SAMPLERS: dict[str, Takes | None] = {

@@ -57,4 +57,6 @@ def _bounded(opening: Opening, dims: Sequence[Dim], order: Order, report: Report
     numbers = [value for value in tops if not isinstance(value, str)]
     label = f"the largest is {max(numbers)}" if numbers else "these are words, not numbers"
     help = "use a smaller one" if numbers else "write `largest 2` for the two that compute the most"
-    report.add("OFA165", "`from` opens the values from one on", part.span, label, help)
+    report.add(
+        "OFA165", "`from` opens the values that are at least so large", part.span, label, help
+    )

@@ -1,0 +1,416 @@
+"""Schedules of the language come to phases of restricted spaces."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+from packages import OWN, SHIPPED, path_of
+
+from ofadsl.compiler.layout.printer import format_file
+from ofadsl.compiler.parse.parser import parse
+from ofadsl.compiler.pipeline import check_file, check_text, checked_space
+from ofadsl.compiler.schedule.find import scaled, schedules_of
+from ofadsl.compiler.schedule.plan import Distil, Fixed, Phase, Sandwich, Schedule, Uniform
+from ofadsl.compiler.schedule.table import as_data, render
+from ofadsl.compiler.tree import Checked
+from ofadsl.diagnostics import Diagnostics, Source
+from ofadsl.space import Space
+
+PRELUDE = ("progressive", "sandwich", "uniform", "single")
+TEXT = """
+space example(wide = 4) {
+  input image(channels: 3, size: 16..32 step 8)
+  let many = 3
+  stem: conv_bn({8, 16}, kernel: 3, stride: 2)
+  stage s1 depth 1..3 { mbconv(16, kernel: {3, 5, 7}, expand: {2, 3, wide}) }
+  stage s2 depth 0..2 { op: oneof { big: conv(16, kernel: 5); small: conv(16); none: identity } }
+  pool: global_avg_pool
+  head: linear(10)
+}
+"""
+
+
+def example(phases: str, space: str = TEXT) -> Checked:
+    checked = check_text(f"{space}\nlet many = 3\nschedule own(n = 2, x) {{\n{phases}\n}}\n")
+    assert checked is not None
+    return checked
+
+
+def own(phases: str, space: str = TEXT, **arguments: str) -> Schedule:
+    return schedules_of("own", example(phases, space), {"x": "1"} | arguments)
+
+
+def open_values(space: Space, key: str) -> set[object]:
+    """Return the values that a key takes in many samples."""
+    found = set()
+    for seed in range(200):
+        arch = space.sample(random.Random(seed))
+        for dim, choice in zip(space.dims, arch, strict=True):
+            if dim.key == key and dim.var.name in _used(space, arch):
+                found.add(dim.var.values[choice])
+    return found
+
+
+def _used(space: Space, arch: tuple[int, ...]) -> set[str]:
+    from ofadsl.expr import evaluate
+
+    values = space.values(arch)
+    return {dim.var.name for dim in space.dims if evaluate(dim.live, values)}
+
+
+def codes(found: pytest.ExceptionInfo[Diagnostics]) -> list[str]:
+    return [item.code for item in found.value]
+
+
+# What the prelude ships
+
+
+@pytest.mark.parametrize("name", PRELUDE)
+@pytest.mark.parametrize("space", [*SHIPPED, *OWN])
+def test_the_prelude_serves_every_space(space: str, name: str) -> None:
+    checked = checked_space(path_of(space))
+    schedule = schedules_of(name, checked)
+    sizes = [phase.space.size() for phase in schedule.phases]
+    assert sizes
+    assert all(sizes)
+    assert sizes == sorted(sizes)
+    if name != "single":
+        assert sizes[-1] == checked.space.size()
+    for phase in schedule.phases:
+        for arch in (phase.largest, phase.smallest, phase.space.sample(random.Random(0))):
+            assert phase.space.contains(arch)
+            assert checked.space.contains(arch)
+
+
+def test_progressive_shrinking_opens_kernel_depth_expand() -> None:
+    schedule = schedules_of("progressive", checked_space(path_of("mbv3")))
+    names = ["largest", "kernel", "depth1", "depth2", "expand1", "expand2"]
+    assert [phase.name for phase in schedule.phases] == names
+    phases = {phase.name: phase.space for phase in schedule.phases}
+    blocks = 9**4  # every block of a stage of depth 4: kernels by expands
+    sizes = {name: space.size(with_resolution=False) for name, space in phases.items()}
+    assert sizes["largest"] == 1
+    assert sizes["kernel"] == 3**20
+    assert sizes["depth1"] == (3**3 + 3**4) ** 5
+    assert sizes["depth2"] == (3**2 + 3**3 + 3**4) ** 5
+    assert sizes["expand1"] == (6**2 + 6**3 + 6**4) ** 5
+    assert sizes["expand2"] == (9**2 + 9**3 + blocks) ** 5
+    assert open_values(phases["depth1"], "depth") == {3, 4}
+    assert open_values(phases["expand1"], "expand") == {4, 6}
+    assert len(open_values(phases["largest"], "resolution")) > 20
+
+
+def test_progressive_shrinking_sorts_before_widths_and_learns_from_the_largest() -> None:
+    first, *others = schedules_of("progressive", checked_space(path_of("mbv3"))).phases
+    assert first.distil is None
+    assert {phase.distil for phase in others} == {Distil(teacher="largest", loss="kl", ratio=1.0)}
+    assert [p.name for p in others if p.sort] == ["expand1", "expand2"]
+    assert [p.sampler for p in others] == [Uniform(number=n) for n in (1, 2, 2, 4, 4)]
+
+
+def test_each_phase_holds_the_one_before() -> None:
+    phases = schedules_of("progressive", checked_space(path_of("attentive_nas"))).phases
+    for before, after in itertools.pairwise(phases):
+        samples = before.space.samples(random.Random(1))
+        assert all(after.space.contains(next(samples)) for _ in range(50))
+
+
+def test_the_sandwich_takes_the_loss_of_alphanet() -> None:
+    checked = checked_space(path_of("bignas"))
+    (phase,) = schedules_of("sandwich", checked, {"loss": "alpha", "n": "3"}).phases
+    assert phase.sampler == Sandwich(number=3)
+    assert phase.distil == Distil(teacher="in_place", loss="alpha")
+    assert phase.space.size() == checked.space.size()
+
+
+def test_one_subnet_is_trained_alone() -> None:
+    checked = checked_space(path_of("bignas"))
+    arch = checked.space.sample(random.Random(3))
+    (phase,) = schedules_of("single", checked, arch=arch).phases
+    assert phase.sampler == Fixed(arch=arch)
+    assert phase.space.size() == 1
+    assert phase.largest == phase.smallest == arch
+
+
+def test_without_an_arch_the_largest_is_trained_alone() -> None:
+    checked = checked_space(path_of("bignas"))
+    (phase,) = schedules_of("single", checked).phases
+    values = checked.space.values(phase.largest)
+    assert all(values[dim.var.name] == max(dim.var.values) for dim in checked.space.dims)
+
+
+def test_the_prelude_is_in_canonical_layout() -> None:
+    text = (REPOSITORY / "ofadsl/prelude/schedules.ofa").read_text(encoding="utf-8")
+    assert format_file(parse(Source(path="schedules.ofa", text=text))) == text
+    assert check_text(text) is None
+
+
+# What the words mean
+
+
+def test_everything_but_the_resolution_is_locked_at_first() -> None:
+    (phase,) = own("phase a epochs 1 { sample 1 }").phases
+    assert phase.space.size() == 3
+    values = phase.space.values(phase.largest)
+    assert (values["stem.out"], values["s1.depth"], values["s1.0.expand"]) == (16, 3, 4)
+
+
+def test_a_word_is_locked_at_what_computes_the_most() -> None:
+    (phase,) = own("phase a epochs 1 { unlock s1 }").phases
+    values = phase.space.values(phase.largest)
+    assert values["s2.0.op"] == "big"
+    (phase,) = own("phase a epochs 1 { unlock all }").phases
+    assert phase.space.values(phase.smallest)["s2.depth"] == 0
+    (phase,) = own("phase a epochs 1 { unlock op largest 2 }").phases
+    assert open_values(phase.space, "op") == {"big", "small"}
+
+
+@pytest.mark.parametrize(
+    ("written", "key", "values"),
+    [
+        ("kernel", "kernel", {3, 5, 7}),
+        ("kernel largest 2", "kernel", {5, 7}),
+        ("kernel largest n", "kernel", {5, 7}),
+        ("kernel largest 9", "kernel", {3, 5, 7}),
+        ("kernel from 4", "kernel", {5, 7}),
+        ("kernel from many", "kernel", {3, 5, 7}),
+        ("s1.kernel", "kernel", {3, 5, 7}),
+        ("s1", "kernel", {3, 5, 7}),
+        ("s1", "depth", {1, 2, 3}),
+        ("s2.depth", "depth", {0, 1, 2, 3}),
+        ("depth from 2", "depth", {2, 3}),
+        ("out", "stem.out", {8, 16}),
+        ("stem.out", "stem.out", {8, 16}),
+        ("width if any", "kernel", {7}),
+        ("all", "expand", {2, 3, 4}),
+    ],
+)
+def test_what_is_named_is_unlocked(written: str, key: str, values: set[int]) -> None:
+    (phase,) = own(f"phase a epochs 1 {{ unlock {written} }}").phases
+    assert open_values(phase.space, key) == values
+
+
+def test_one_block_is_unlocked() -> None:
+    (phase,) = own("phase a epochs 1 { unlock s1[1].kernel }").phases
+    assert phase.space.size(with_resolution=False) == 3
+    assert len(open_values(phase.space, "kernel")) == 3
+
+
+def test_what_was_unlocked_stays_open() -> None:
+    phases = "phase a epochs 1 { unlock kernel }\nphase b epochs 1 { unlock depth; sample 3 }"
+    first, second = own(phases).phases
+    assert open_values(second.space, "kernel") == {3, 5, 7}
+    assert second.space.size() > first.space.size()
+
+
+def test_a_narrower_unlock_closes_nothing() -> None:
+    again = "phase b epochs 1 { unlock all; unlock kernel largest 1 }"
+    *_, last = own(f"phase a epochs 1 {{ unlock kernel }}\n{again}").phases
+    assert open_values(last.space, "kernel") == {3, 5, 7}
+
+
+def test_a_phase_that_opens_nothing_is_left_out_with_a_note() -> None:
+    phases = """
+      phase a epochs 1 { unlock kernel }
+      phase b epochs 1 { unlock width if any }
+      phase c epochs 1 { sample 2 }"""
+    schedule = own(phases)
+    assert [phase.name for phase in schedule.phases] == ["a", "c"]
+    (note,) = schedule.notes
+    assert note.startswith("phase `b` is left out")
+
+
+def test_the_first_phase_is_never_left_out() -> None:
+    (phase,) = own("phase a epochs 1 { unlock width if any }").phases
+    assert phase.space.size() == 3
+
+
+def test_the_ends_of_what_is_open_can_be_trained_alone() -> None:
+    phases = "phase a epochs 1 { unlock all; smallest }\nphase b epochs 1 { largest }"
+    small, large = own(phases).phases
+    assert {small.space.size(), large.space.size()} == {3}
+    assert small.space.values(small.largest)["stem.out"] == 8
+    assert large.space.values(large.smallest)["stem.out"] == 16
+
+
+def test_numbers_are_computed() -> None:
+    phases = """
+      phase a epochs 2 * many {
+        sample max(n, 3); learning_rate 0.1 / n; rate_scale 0.5; warmup n - 1; decay constant
+        sort channels; distil largest(mse, ratio: x * 2)
+      }"""
+    (phase,) = own(phases, n="4", x="1.5").phases
+    assert (phase.epochs, phase.sampler) == (6.0, Uniform(number=4))
+    assert (phase.learning_rate, phase.rate_scale, phase.warmup) == (0.025, 0.5, 3.0)
+    assert (phase.decay, phase.sort) == ("constant", True)
+    assert phase.distil == Distil(teacher="largest", loss="mse", ratio=3.0)
+
+
+def test_what_is_not_said_is_left_to_the_command_line() -> None:
+    (phase,) = own("phase a epochs 1 {}").phases
+    plain = Phase(name="a", epochs=1.0, space=phase.space, sampler=Uniform())
+    names = ("sampler", "distil", "learning_rate", "rate_scale", "warmup", "decay", "sort")
+    assert [getattr(phase, n) for n in names] == [getattr(plain, n) for n in names]
+
+
+def test_requirements_keep_the_largest_inside_the_space() -> None:
+    rule = "require s1.kernel <= 5 and s1.depth + s2.depth <= 4"
+    space = TEXT.replace("  pool:", f"  {rule}\n  pool:")
+    phases = "phase a epochs 1 {}\nphase b epochs 1 { unlock kernel largest 1 }"
+    (first,) = own(phases, space).phases
+    values = first.space.values(first.largest)
+    assert values["s1.0.kernel"] == 5
+    assert (values["s1.depth"], values["s2.depth"]) in {(3, 1), (2, 2)}
+
+
+def test_a_tied_space_opens_where_all_that_is_tied_is_open() -> None:
+    schedule = schedules_of("progressive", checked_space(path_of("compofa")))
+    sizes = [phase.space.size(with_resolution=False) for phase in schedule.phases]
+    assert sizes == [1, 2**5, 3**5]
+    assert len(schedule.notes) == 4
+
+
+# Where schedules are found
+
+
+def test_a_schedule_of_the_space_stands_before_that_of_the_prelude() -> None:
+    checked = check_text(f"{TEXT}\nschedule uniform {{ phase mine epochs 3 {{ unlock all }} }}")
+    assert checked is not None
+    assert [phase.name for phase in schedules_of("uniform", checked).phases] == ["mine"]
+    assert [phase.name for phase in schedules_of("sandwich", checked).phases] == ["all"]
+
+
+def test_schedules_are_read_from_a_file_and_shared_by_import(tmp_path: Path) -> None:
+    (tmp_path / "space.ofa").write_text(f'import "shared.ofa"\n{TEXT}')
+    (tmp_path / "shared.ofa").write_text("schedule far(n = 2) { phase p epochs n { unlock all } }")
+    (tmp_path / "more.ofa").write_text(
+        'import "shared.ofa"\nlet e = 5\nschedule near { phase p epochs e { unlock all } }'
+    )
+    checked = checked_space(tmp_path / "space.ofa")
+    assert schedules_of("far", checked, {"n": "7"}).epochs == 7
+    assert schedules_of(f"{tmp_path}/more.ofa:near", checked).epochs == 5
+    assert schedules_of(f"{tmp_path}/more.ofa", checked).name == "near"
+    assert schedules_of(f"{tmp_path}/more.ofa:far", checked).epochs == 2
+    assert check_file(tmp_path / "more.ofa") is None
+
+
+def test_an_imported_schedule_may_be_for_other_spaces(tmp_path: Path) -> None:
+    (tmp_path / "space.ofa").write_text(f'import "shared.ofa"\n{TEXT}')
+    (tmp_path / "shared.ofa").write_text("schedule far { phase p epochs 1 { unlock heads } }")
+    checked = checked_space(tmp_path / "space.ofa")
+    with pytest.raises(Diagnostics) as found:
+        schedules_of("far", checked)
+    assert codes(found) == ["OFA164"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        ("sandwhich", "did you mean `sandwich`?"),
+        ("other", "there are `own`, `progressive`, `sandwich`, `uniform`, `single`"),
+        ("spaces/mbv3.ofa", "name a file with `schedule ... { }`"),
+        ("ofadsl/prelude/schedules.ofa", "write `ofadsl/prelude/schedules.ofa:progressive`"),
+        ("ofadsl/prelude/schedules.ofa:unifrom", "did you mean `uniform`?"),
+    ],
+)
+def test_an_unknown_schedule_lists_what_there_is(
+    asked: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    with pytest.raises(Diagnostics) as found:
+        schedules_of(asked, example("phase a epochs 1 {}"))
+    (item,) = found.value
+    assert item.code == "OFA160"
+    assert hint in item.help
+
+
+def test_a_file_that_is_not_there_is_refused() -> None:
+    with pytest.raises(Diagnostics) as found:
+        schedules_of("nowhere.ofa:own", example("phase a epochs 1 {}"))
+    assert codes(found) == ["OFA012"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "label"),
+    [
+        ({"n": "3"}, "no default"),
+        ({"x": "1", "m": "2"}, "no parameter `m`"),
+        ({"x": "1", "n": "kl"}, "this is a word"),
+        ({"x": "1", "n": "{1, 2}"}, "this is neither"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments: dict[str, str], label: str) -> None:
+    with pytest.raises(Diagnostics) as found:
+        schedules_of("own", example("phase a epochs n { sample x }"), arguments)
+    assert [(item.code, item.label) for item in found.value] == [("OFA029", label)]
+
+
+def test_mistakes_that_an_argument_makes_are_reported_together() -> None:
+    with pytest.raises(Diagnostics) as found:
+        own("phase a epochs n { sample x; unlock kernel largest n }", n="0", x="0.5")
+    assert codes(found) == ["OFA162"] * 3
+
+
+def test_what_depends_on_a_parameter_without_a_default_is_not_judged() -> None:
+    assert example("phase a epochs x { sample x; unlock kernel from x }")
+
+
+def test_an_arch_that_no_phase_asks_for_is_refused() -> None:
+    checked = example("phase a epochs 1 {}")
+    arch = checked.space.sample(random.Random(0))
+    with pytest.raises(Diagnostics) as found:
+        schedules_of("uniform", checked, arch=arch)
+    assert codes(found) == ["OFA168"]
+    for strange in ((), (99,) * len(arch), (-1,) * len(arch)):
+        with pytest.raises(Diagnostics) as found:
+            schedules_of("single", checked, arch=strange)
+        assert codes(found) == ["OFA168"]
+
+
+# Stretched, shown
+
+
+def test_a_schedule_is_stretched_to_so_many_epochs() -> None:
+    schedule = schedules_of("progressive", checked_space(path_of("mbv3")))
+    short = scaled(schedule, 12.1)
+    assert short.epochs == pytest.approx(12.1)
+    factor = 12.1 / schedule.epochs
+    for phase, before in zip(short.phases, schedule.phases, strict=True):
+        assert phase.epochs == pytest.approx(before.epochs * factor)
+        assert phase.warmup == pytest.approx(before.warmup * factor)
+        assert phase.space is before.space
+
+
+@pytest.mark.parametrize("epochs", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_training_has_epochs(epochs: float) -> None:
+    with pytest.raises(Diagnostics) as found:
+        scaled(own("phase a epochs 1 {}"), epochs)
+    assert codes(found) == ["OFA170"]
+
+
+def test_the_table_says_what_each_phase_adds() -> None:
+    schedule = schedules_of("progressive", checked_space(path_of("compofa")))
+    lines = render(schedule).splitlines()
+    assert lines[0] == "schedule progressive, 330 epochs"
+    rows = [line.split() for line in lines[4:7]]
+    assert [(row[0], row[1]) for row in rows] == [
+        ("largest", "180"),
+        ("expand1", "25"),
+        ("expand2", "125"),
+    ]
+    assert "6,075" in rows[2]
+    assert "sort channels; depth {2, 3, 4}; kernel {3, 5, 7}; expand {4, 6}" in lines[5]
+    assert lines[-1] == "note: phase `rest` is left out: it opens nothing in this space"
+
+
+def test_the_table_is_data_for_programs() -> None:
+    checked = checked_space(path_of("bignas"))
+    data = as_data(schedules_of("sandwich", checked))
+    (phase,) = data["phases"]  # type: ignore[misc]
+    assert phase["subnets"] == checked.space.size()
+    assert phase["samples"] == "largest, smallest, 2 random"
+    assert phase["teacher"] == "largest of the step, kl"
