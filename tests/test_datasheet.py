@@ -174,8 +174,11 @@ def test_calibrate_labels_what_it_writes(tmp_path: Path) -> None:
         (["--datasheet", "v100", "--table", "t.csv"], 2, "give --table or --datasheet"),
         (["--datasheet", "v10"], 1, "did you mean `v100`"),
         (["--datasheet", "v100", "--quantity", "energy_mj"], 1, "OFA130"),
+        (["--datasheet", "v100", "--report", "r.svg"], 1, "OFA131"),
+        (["--table", "t.yaml", "--sources", "s.csv"], 1, "OFA131"),
+        (["--table", "t.csv", "--batch", "8"], 2, "--batch belongs to --datasheet"),
     ],
-    ids=range(4),
+    ids=range(7),
 )
 def test_a_wrong_request_is_refused(
     tmp_path: Path, more: list[str], status: int, found: str

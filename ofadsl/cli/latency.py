@@ -82,6 +82,8 @@ def calibrate(**options: Any) -> None:
     """
     if (options["table"] is None) == (options["datasheet"] is None):
         raise click.UsageError("give --table or --datasheet, one of them")
+    if options["datasheet"] is None and options["batch"] != 1:
+        raise click.UsageError("--batch belongs to --datasheet; a table says its own")
     from ofadsl.commands.calibrate import Request
     from ofadsl.commands.calibrate import calibrate as run
 

@@ -51,6 +51,10 @@ def calibrate(request: Request) -> Answer:
     check_name(request.name, request.quantity)
     target = target_of(request.space, request.settings, shown_path(request.space))
     output = Output(quantity=request.quantity, name=request.name, folder=request.output)
+    whole = request.table is not None and not is_blocks(request.table)
+    if not whole and (request.report is not None or request.sources):
+        message = "a report, and sources, need measurements of whole subnets"
+        raise fault("OFA131", message, help="leave --report and --sources out, or measure")
     if request.datasheet is not None:
         return from_datasheet(target, request.datasheet, request.batch, output)
     if request.table is None:
