@@ -41,13 +41,26 @@ BODIES = {
     "carriage return": ("# a\rconv(8)", "OFA011"),
 }
 
+PHASES = {
+    "phases": ("phase p epochs 1 {" * N, "OFA001"),
+    "epochs": ("phase p epochs " + "(" * N + " { }", "OFA008"),
+    "members": ("phase p epochs 1 { unlock a" + ".b" * N + " }", "OFA008"),
+    "arguments": ("phase p epochs 1 { distil a(" + "{" * N + " }", "OFA008"),
+    "bounds": ("phase p epochs 1 { unlock a from " + "a+" * N + "a }", "OFA008"),
+    "instructions": ("phase p epochs 1 {\n" + "unlock\n" * 100_000 + "}", "OFA013"),
+    "words": ("phase p epochs 1 {\n" + "largest\n" * 300_000 + "}", "OFA009"),
+}
+
 SMALL = """
 import resource, sys
 sys.path[:0] = {path!r}
 resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20))
-from test_hostile_text import BODIES, N, codes
+from test_hostile_text import BODIES, PHASES, codes
 for name, (body, code) in BODIES.items():
     found = codes("block b {{\\n" + body + "\\n}}\\n")
+    assert code in found, (name, found)
+for name, (body, code) in PHASES.items():
+    found = codes("schedule s {{\\n" + body + "\\n}}\\n")
     assert code in found, (name, found)
 """
 
@@ -63,6 +76,12 @@ def codes(text: str) -> set[str]:
 def test_it_is_refused(name: str) -> None:
     body, code = BODIES[name]
     assert code in codes(f"block b {{\n{body}\n}}\n")
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_a_hostile_schedule_is_refused(name: str) -> None:
+    body, code = PHASES[name]
+    assert code in codes(f"schedule s {{\n{body}\n}}\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is not kept elsewhere")

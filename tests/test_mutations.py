@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import check_text
+from ofadsl.compiler.schedule.find import schedules_of
 from ofadsl.compiler.tree import Checked
 from ofadsl.diagnostics import Diagnostics
 from ofadsl.expr import evaluate
@@ -44,8 +45,21 @@ space mixed(width = 1.0 of {1.0, 1.2}, size = t of {t, s, b}) {
   head: linear(10)
 }
 """
+SCHEDULES = """
+let many = 2
+schedule shrink(n = 2, loss = kl of {kl, mse}) {
+  phase one epochs 5 { largest; learning_rate 0.05; warmup 0.5 }
+  phase two epochs 3 * n { unlock kernel if any; unlock s1.k from 4; sample n; distil largest }
+  phase three epochs 1 { unlock depth largest 2; unlock s2[0].mix largest many; sample max(n, 1) }
+  phase four epochs 4.5 {
+    sort channels; unlock s1; unlock c; unlock all; rate_scale 0.1; decay constant
+    sandwich n; distil in_place(loss: loss, ratio: 1 / n)
+  }
+  phase five epochs 1 { smallest }
+}
+"""
 SMALL = (REPOSITORY / "tests/spaces").glob("*.ofa")
-TEXTS = [MIXED, *(path.read_text(encoding="utf-8") for path in sorted(SMALL))]
+TEXTS = [MIXED, MIXED + SCHEDULES, *(path.read_text(encoding="utf-8") for path in sorted(SMALL))]
 TEXTS.append((REPOSITORY / "spaces/mbv3.ofa").read_text(encoding="utf-8"))
 TOKEN = re.compile(r'[A-Za-z_]\w*|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|"[^"]*"|//|\.\.|[<>=!]=|\s+|#.*|.')
 NUMBERS = ("0", "1", "2", "3", "4", "7", "-1", "0.5", "255", "256", "1000000", "1e15", "1e-300")
@@ -102,6 +116,23 @@ def test_a_mutant_is_refused_with_a_report_or_sound(text: str, seed: int) -> Non
         return
     if checked is not None:
         check_archs(checked, seed)
+        check_schedules(checked, seed)
+
+
+def check_schedules(checked: Checked, seed: int) -> None:
+    """Check the phases of the schedule beside a space, where there is one."""
+    try:
+        schedule = schedules_of("shrink", checked)
+    except Diagnostics as report:
+        str(report)
+        return
+    sizes = [phase.space.size() for phase in schedule.phases]
+    assert all(0 < size <= checked.space.size() for size in sizes)
+    for phase in schedule.phases:
+        assert phase.epochs > 0
+        for arch in (phase.largest, phase.smallest, phase.space.sample(random.Random(seed))):
+            assert phase.space.contains(arch)
+            assert checked.space.contains(arch)
 
 
 def check_archs(checked: Checked, seed: int) -> None:
@@ -145,3 +176,4 @@ def test_the_texts_are_sound_themselves() -> None:
         checked = check_text(text)
         assert checked is not None
         check_archs(checked, 0)
+        check_schedules(checked, 0)
