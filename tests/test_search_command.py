@@ -253,6 +253,9 @@ def test_only_a_folder_of_a_front_is_replaced(request_: Request) -> None:
     (other / "notes.txt").write_text("mine")
     with pytest.raises(Diagnostics, match="OFA098"):
         search(replace(request_, output=other))
+    (request_.output / "notes.txt").write_text("mine")
+    with pytest.raises(Diagnostics, match="OFA098"):
+        search(request_)
 
 
 def test_an_arch_is_picked_by_what_it_costs(request_: Request) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from ofadsl.search.report import report
 from ofadsl.search.solve import Progress
 from ofadsl.search.thin import spread_out
 from ofadsl.search.vocabulary import ANALYTIC, MEASURED
+
+_FILE = re.compile(r"pareto\.json|report\.html|state\.npz|arch-\d{3,}\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,12 +72,16 @@ def front_of(found: Found, progress: Progress, points: int) -> Front:
 
 def write_front(folder: Path, front: Front, state: bytes) -> None:
     """Write `pareto.json`, an arch file for each, a page and the state; whole or not at all."""
-    with written_whole(folder, "a front", lambda names: "pareto.json" in names) as draft:
+    with written_whole(folder, "a front", _is_ours) as draft:
         (draft / "pareto.json").write_text(_text(front_json(front)), encoding="utf-8")
         for i, arch in enumerate(front.archs):
             (draft / f"{arch_name(i)}.json").write_text(_text(arch), encoding="utf-8")
         (draft / "report.html").write_text(report(front, str(folder)), encoding="utf-8")
         (draft / "state.npz").write_bytes(state)
+
+
+def _is_ours(names: set[str]) -> bool:
+    return "pareto.json" in names and all(map(_FILE.fullmatch, names))
 
 
 def specialize_command(folder: Path, front: Front) -> str:
