@@ -25,7 +25,7 @@ class Step(Protocol):
     @property
     def share(self) -> float: ...  # noqa: D102
     @property
-    def seconds_left(self) -> float: ...  # noqa: D102
+    def seconds_left(self) -> float | None: ...  # noqa: D102
 
 
 Watch: TypeAlias = Callable[[Step], None]
@@ -48,23 +48,25 @@ def watching(what: str) -> Iterator[Watch]:
 
         def watch(step: Step) -> None:
             said = f"{what} {step.done} of {step.total}"
-            left = f"{duration(step.seconds_left)} left"
+            left = "" if step.seconds_left is None else f"{duration(step.seconds_left)} left"
             progress.update(task, completed=step.share, description=said, left=left)
 
         yield watch
 
 
 def _plain(what: str) -> Watch:
-    last = -1
+    last = (-1, False)  # how many were done, and whether the time was known
     before = -_QUIET
 
     def watch(step: Step) -> None:
         nonlocal last, before
-        if step.done == last and time.monotonic() - before < _QUIET:
+        stands = (step.done, last[1] or step.seconds_left is not None)
+        if stands == last and time.monotonic() - before < _QUIET:
             return
-        last, before = step.done, time.monotonic()
-        left = duration(step.seconds_left)
-        click.echo(f"{what}: {step.done} of {step.total}, about {left} left", err=True)
+        last, before = stands, time.monotonic()
+        left = step.seconds_left
+        about = "" if left is None else f", about {duration(left)} left"
+        click.echo(f"{what}: {step.done} of {step.total}{about}", err=True)
 
     return watch
 

@@ -31,6 +31,7 @@ from ofadsl.commands.packages import load_package
 from ofadsl.commands.runners import (
     Setting,
     check_setting,
+    clock,
     machine,
     on_threads,
     runner,
@@ -42,6 +43,7 @@ from ofadsl.space import Space
 from ofadsl.specialize.pipeline import specialize
 
 _FEW = 50
+_CLOCKS = ("timed by the wall clock", "timed by the thread: waits for a core are not counted")
 _MEMORY = 2**30  # bytes of weights that are loaded at a time, at most
 
 
@@ -126,6 +128,7 @@ def _journal(request: Request, target: Target, space: Space) -> Journal:
         "runtime": setting.runtime,
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {"ofadsl": ofadsl.__version__, **versions(setting)},
+        "note": _CLOCKS[clock(setting) is time.thread_time],
         "reference": {"arch": target.cost.decode(reference[None])[0], "latency_ms": None},
     }
     with _writing(request.output):

@@ -45,7 +45,8 @@ class Step:
     total: int
     share: float
     """How much of the work is done, 0 to 1."""
-    seconds_left: float
+    seconds_left: float | None
+    """None while the first subnets are loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,12 +80,10 @@ class Session:
 
 def measured(session: Session) -> Iterator[tuple[Readings, ...]]:
     """Yield the readings of each group; archs that time did not suffice for are left out."""
-    start = session.clock()
     warm_up(session.reference, session.plan.pace)
     for first in range(0, session.archs, session.plan.loaded):
         numbers = range(first, min(first + session.plan.loaded, session.archs))
-        group = _Group(session=session, numbers=numbers, start=start)
-        found = group.measure()
+        found = _Group(session=session, numbers=numbers, start=session.clock()).measure()
         if found:
             yield found
         if session.late:
@@ -98,6 +97,7 @@ class _Group:
     session: Session
     numbers: Sequence[int]
     start: float
+    loaded: float = float("inf")
     visits: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
     reference: list[tuple[float, float]] = field(default_factory=list)
 
@@ -108,9 +108,11 @@ class _Group:
         for i in self.numbers:
             if session.late:
                 return ()
+            self._tell()
             runs[i] = session.load(i)
             warm_up(runs[i], plan.pace)
-        self.visits = {i: [] for i in runs}
+            self.visits[i] = []
+        self.loaded = session.clock()
         for _ in range(plan.most):
             waiting = [i for i in runs if not self._settled(i)]
             if not waiting or session.late:
@@ -149,12 +151,17 @@ class _Group:
     def _tell(self) -> None:
         """Say how far the session is; an arch that does not settle may need as much again."""
         least = self.session.plan.least
+        rounds = [len(found) for found in self.visits.values()]
         parts = [
-            1.0 if self._settled(i) else 0.7 * min(len(found) / least, 1)
-            for i, found in self.visits.items()
+            1.0 if self._settled(i) else 0.7 * min(count / least, 1)
+            for i, count in zip(self.visits, rounds, strict=True)
         ]
         done, total = self.numbers[0], self.session.archs
+        left = None
+        if sum(rounds):
+            now = self.session.clock()
+            whole = (now - self.loaded) * len(self.numbers) * (least + 1) / sum(rounds)
+            group = max(self.loaded - self.start + whole, now - self.start)
+            left = group * (total - done) / len(self.numbers) - (now - self.start)
         share = (done + sum(parts)) / total
-        spent = self.session.clock() - self.start
-        step = Step(done=done, total=total, share=share, seconds_left=spent * (1 / share - 1))
-        self.session.watch(step)
+        self.session.watch(Step(done=done, total=total, share=share, seconds_left=left))
