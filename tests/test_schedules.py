@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from conftest import REPOSITORY
 from packages import OWN, SHIPPED, path_of
 
+from ofadsl.cli import main
 from ofadsl.compiler.layout.printer import format_file
 from ofadsl.compiler.parse.parser import parse
 from ofadsl.compiler.pipeline import check_file, check_text, checked_space
@@ -372,6 +375,23 @@ def test_an_arch_that_no_phase_asks_for_is_refused() -> None:
 
 
 # Stretched, shown
+
+
+def test_show_prints_a_schedule_as_a_table_or_as_data() -> None:
+    arguments = ["show", str(path_of("bignas")), "--schedule", "sandwich", "--epochs", "30"]
+    shown = CliRunner().invoke(main, [*arguments, "--schedule-set", "loss=alpha"])
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("schedule sandwich, 30 epochs\n")
+    assert "largest of the step, alpha" in shown.stdout
+    data = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
+    assert [phase["epochs"] for phase in data["phases"]] == [30.0]
+
+
+def test_check_takes_a_file_of_schedules_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.ofa").write_text("schedule a { phase p epochs 1 { unlock kernel } }\n")
+    checked = CliRunner().invoke(main, ["check", str(tmp_path / "a.ofa")])
+    assert checked.exit_code == 0
+    assert checked.stdout.endswith("a.ofa: no space, all names known\n")
 
 
 def test_a_schedule_is_stretched_to_so_many_epochs() -> None:

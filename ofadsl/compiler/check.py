@@ -20,7 +20,6 @@ from ofadsl.compiler.prove import Prover
 from ofadsl.compiler.report import EnoughError, Report
 from ofadsl.compiler.require import requirements
 from ofadsl.compiler.resolve import resolve
-from ofadsl.compiler.schedule.check import check_schedules
 from ofadsl.compiler.scope import Choices, Place, Scope
 from ofadsl.compiler.settings import bind_parameters
 from ofadsl.compiler.tally import tallies, tally
@@ -57,7 +56,7 @@ def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
         label, help = "this is another one", "move it to a file of its own"
         names.add("OFA028", "a file holds one space", extra.name.span, label, help)
     if not spaces or names.has("OFA026"):  # a block inside itself has no end
-        check_schedules(program, None, names)
+        _schedules(program, None, names)
         names.finish()
         return None
     blocks = {block.name.text: block for block, _ in reversed(list(program.blocks()))}
@@ -69,10 +68,18 @@ def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
         given = tuple(r.condition for r in checked.space.requirements)
         values, checked = _attempt(task, given)
     values.merge(names)
-    check_schedules(program, checked, values)
+    _schedules(program, checked, values)
     values.finish()
     assert checked is not None
     return checked
+
+
+def _schedules(program: Program, checked: Checked | None, report: Report) -> None:
+    if next(program.schedules(), None) is None:
+        return
+    from ofadsl.compiler.schedule.check import check_schedules  # most files have none
+
+    check_schedules(program, checked, report)
 
 
 def _attempt(task: Task, given: tuple[Expr, ...]) -> tuple[Report, Checked | None]:
