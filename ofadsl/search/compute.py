@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofadsl.cost.table import Order, table_of
-from ofadsl.expr import TRUE, Value, const, select
+from ofadsl.expr import TRUE, Expr, Value, const, select
 from ofadsl.search.front import Archs, Floats
 from ofadsl.search.kinds import Kind
 from ofadsl.search.problem import Batch
@@ -68,15 +68,15 @@ class Dimensions:
 def dimensions_of(space: Space) -> Dimensions:
     """Return what expressions need of the dimensions of a space."""
     order: Order = {dim.var.name: i for i, dim in enumerate(space.dims)}
-    live: list[Callable[[Archs], NDArray[np.bool_]] | None] = []
+    known: dict[Expr, Callable[[Archs], NDArray[np.bool_]] | None] = {TRUE: None}
     for dim in space.dims:
-        if dim.live == TRUE:
-            live.append(None)
-            continue
-        table = table_of(select(dim.live, const(1), const(0)), order)
-        live.append(_lookup(table.dims, table.values != 0))
+        if dim.live not in known:  # those of one block live together, and share what is computed
+            table = table_of(select(dim.live, const(1), const(0)), order)
+            known[dim.live] = _lookup(table.dims, table.values != 0)
     words = [[word_number(value) for value in dim.var.values] for dim in space.dims]
-    return Dimensions(tables=tuple(map(np.array, words)), live=tuple(live))
+    return Dimensions(
+        tables=tuple(map(np.array, words)), live=tuple(known[dim.live] for dim in space.dims)
+    )
 
 
 def word_number(value: Value) -> float:

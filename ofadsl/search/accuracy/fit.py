@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ofadsl.search.accuracy.features import Single
 from ofadsl.search.accuracy.perceptron import Perceptron
 from ofadsl.search.accuracy.ridge import Quadric
 from ofadsl.search.front import Floats
@@ -23,7 +24,7 @@ MANY = 200
 """With as many archs a perceptron is tried too."""
 
 Model = Quadric | Perceptron
-Method = Callable[[Floats, tuple[int, int, int], Floats], Model]
+Method = Callable[[Single, tuple[int, int, int], Floats], Model]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,7 +43,7 @@ class Quality:
 
 
 def choose(
-    methods: Mapping[str, Method], columns: Floats, widths: tuple[int, int, int], y: Floats
+    methods: Mapping[str, Method], columns: Single, widths: tuple[int, int, int], y: Floats
 ) -> tuple[Model, tuple[Quality, ...]]:
     """Return the best method's fit to all archs, and the quality of each, the best first."""
     found = [cross_validated(name, methods[name], columns, widths, y) for name in methods]
@@ -51,7 +52,7 @@ def choose(
 
 
 def cross_validated(
-    name: str, method: Method, columns: Floats, widths: tuple[int, int, int], y: Floats
+    name: str, method: Method, columns: Single, widths: tuple[int, int, int], y: Floats
 ) -> Quality:
     """Return how well a method predicts each fold from the others."""
     fold = np.random.default_rng(0).permutation(len(y)) % FOLDS

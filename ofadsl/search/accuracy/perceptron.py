@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ofadsl.search.accuracy.features import Single
 from ofadsl.search.front import Floats
 
 
@@ -21,9 +22,9 @@ class Perceptron:
     weights: tuple[Floats, ...]
     biases: tuple[Floats, ...]
 
-    def predict(self, columns: Floats) -> Floats:
+    def predict(self, columns: Single) -> Floats:
         """Return the mean of all members for each arch."""
-        z = ((columns - self.shift) * self.scale).astype(np.float32)[None]
+        z = ((columns - self.shift.astype(np.float32)) * self.scale.astype(np.float32))[None]
         last = len(self.weights) - 1
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             z = z @ weight.astype(np.float32) + bias.astype(np.float32)[:, None, :]

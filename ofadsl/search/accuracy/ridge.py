@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ofadsl.search.accuracy.features import Single
 from ofadsl.search.front import Floats
 
 MOST = 1500  # a fit costs the cube of it
@@ -30,29 +31,28 @@ class Quadric:
     square: Floats
     """(columns, columns); no rows where products say nothing."""
 
-    def predict(self, columns: Floats) -> Floats:
+    def predict(self, columns: Single) -> Floats:
         """Return the value of each arch."""
-        z = ((columns - self.shift) * self.scale).astype(np.float32)
+        z = (columns - self.shift.astype(np.float32)) * self.scale.astype(np.float32)
         found = self.constant + z @ self.linear.astype(np.float32)
         if len(self.square):
-            found = found + ((z @ self.square.astype(np.float32)) * z).sum(axis=1)
+            found = found + np.einsum("ij,ij->i", z @ self.square.astype(np.float32), z)
         return np.asarray(found, np.float64)
 
 
-def fit_ridge(columns: Floats, widths: tuple[int, int, int], y: Floats) -> Quadric:
+def fit_ridge(columns: Single, widths: tuple[int, int, int], y: Floats) -> Quadric:
     """Return the fit of the scales that predict best what is left out."""
-    if len(y) > MOST:
-        rows = np.linspace(0, len(y) - 1, MOST).astype(np.intp)
-        columns, y = columns[rows], y[rows]
+    rows = np.linspace(0, len(y) - 1, min(len(y), MOST)).astype(np.intp)
+    table, y = columns[rows].astype(np.float64), y[rows]
     centre, spread = float(y.mean()), float(y.std()) or 1.0
     target = (y - centre) / spread
-    shift = columns.mean(axis=0)
+    shift = table.mean(axis=0)
     sizes = widths[0]
     shift[sizes : sizes + widths[1]] = 0  # 0 says that a dimension does not matter
-    unit = np.ones(columns.shape[1])
-    deviation = columns[:, :sizes].std(axis=0)
+    unit = np.ones(table.shape[1])
+    deviation = table[:, :sizes].std(axis=0)
     unit[:sizes] = np.divide(1, deviation, out=np.zeros(sizes), where=deviation > 1e-9)
-    z = (columns - shift) * unit
+    z = (table - shift) * unit
     tuned = np.linspace(0, len(y) - 1, min(len(y), _TUNED)).astype(np.intp)
     chosen = min(
         _SCALES, key=lambda s: _error(z[tuned] * _scale(widths, s), target[tuned], s[3])[0]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ofadsl.search.accuracy.features import Single
 from ofadsl.search.accuracy.perceptron import Perceptron
 from ofadsl.search.front import Floats
 
@@ -15,18 +16,19 @@ _MEMBERS, _HIDDEN = 3, (64, 64)
 _STEPS, _BATCH, _RATE, _DECAY = 800, 256, 4e-3, 0.1
 
 
-def fit_perceptron(columns: Floats, widths: tuple[int, int, int], y: Floats) -> Perceptron:
+def fit_perceptron(columns: Single, widths: tuple[int, int, int], y: Floats) -> Perceptron:
     """Return the fit to all archs; the same input gives the same output on the same machine."""
     generator = torch.Generator().manual_seed(0)
     centre, spread = float(y.mean()), float(y.std()) or 1.0
-    shift, deviation = columns.mean(axis=0), columns.std(axis=0)
+    table = columns.astype(np.float64)
+    shift, deviation = table.mean(axis=0), table.std(axis=0)
     shift[widths[0] :] = 0  # 0 says that a dimension does not matter
-    scale = np.ones(columns.shape[1])
+    scale = np.ones(table.shape[1])
     sizes = slice(0, widths[0])
     scale[sizes] = np.divide(1, deviation[sizes], out=scale[sizes] * 0, where=deviation[sizes] > 0)
-    z = torch.tensor((columns - shift) * scale, dtype=torch.float32)
+    z = torch.tensor((table - shift) * scale, dtype=torch.float32)
     target = torch.tensor((y - centre) / spread, dtype=torch.float32)
-    edges = (columns.shape[1], *_HIDDEN, 1)
+    edges = (table.shape[1], *_HIDDEN, 1)
     weights = [
         (torch.randn(_MEMBERS, a, b, generator=generator) * (2 / a) ** 0.5).requires_grad_()
         for a, b in itertools.pairwise(edges)
