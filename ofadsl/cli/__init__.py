@@ -20,6 +20,7 @@ from ofadsl.cli.planning import deploy_plan
 from ofadsl.cli.searching import fit_accuracy, search
 from ofadsl.cli.subnets import convert_weights, specialize
 from ofadsl.cli.training import train
+from ofadsl.cli.verifying import verify
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -53,6 +54,7 @@ COMMANDS = (
     bundle,
     fit_accuracy,
     search,
+    verify,
     deploy_plan,
 )
 for _command in COMMANDS:

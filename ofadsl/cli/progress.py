@@ -6,29 +6,14 @@ All of it goes to stderr, so that what a command prints stays what it answers.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeAlias
 
 import click
 
+from ofadsl.commands.steps import Step, Watch
+
 _QUIET = 10.0  # seconds between two plain lines
-
-
-class Step(Protocol):
-    """What a command says of its progress."""
-
-    @property
-    def done(self) -> int: ...  # noqa: D102
-    @property
-    def total(self) -> int: ...  # noqa: D102
-    @property
-    def share(self) -> float: ...  # noqa: D102
-    @property
-    def seconds_left(self) -> float | None: ...  # noqa: D102
-
-
-Watch: TypeAlias = Callable[[Step], None]
 
 
 @contextmanager

@@ -51,6 +51,9 @@ POSITIVE = click.IntRange(min=1)
 @click.option("--seed", default=0, type=click.IntRange(min=0))
 @click.option("--points", default=100, type=POSITIVE, help="Archs of the front to write at most.")
 @click.option("--resume", is_flag=True, help="Go on with the search of the output folder.")
+@click.option("--verify", type=POSITIVE, metavar="N", help="Try the first N, as `ofadsl verify`.")
+@click.option("--weights", type=FILE, help="For --verify: the weights of the supernet.")
+@click.option("--data", help="For --verify: images, digits or a folder.")
 @click.option("--generated", default="generated", type=FILE, help="Where packages are.")
 @click.option("-o", "--output", default="front", type=FILE, help="The folder to write.")
 @JSON
@@ -65,11 +68,18 @@ def search(**options: Any) -> None:
       ofadsl search spaces/mbv3.ofa --accuracy predictor.npz --minimize 'latency[pixel]' \\
           --where 'latency[pixel] <= 20 ms and peak_memory <= 256 kB and macs <= 300M' -o front
     """
+    from ofadsl.cli.progress import watching
     from ofadsl.commands.search import Request
     from ofadsl.commands.search import search as run
+    from ofadsl.commands.verify_front import search_and_verify
 
-    as_json = options.pop("as_json")
-    print_answer(run(Request(**options)), as_json)
+    as_json, number = options.pop("as_json"), options.pop("verify")
+    tried = {name: options.pop(name) for name in ("weights", "data")}
+    request = Request(**options)
+    if number is None:
+        print_answer(run(request), as_json)
+    else:
+        print_answer(search_and_verify(request, number, watching=watching, **tried), as_json)
 
 
 @click.command(name="fit-accuracy")
