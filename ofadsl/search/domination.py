@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ofadsl.search.front import Floats
 
 Places = NDArray[np.intp]
+_BLOCK = 32  # points that others are compared with at a time
 
 
 def ranks(values: Floats, enough: int | None = None) -> Places:
@@ -49,14 +50,13 @@ def _two(points: Floats) -> Places:
 
 
 def _many(points: Floats, enough: int) -> Places:
-    """Return the ranks of distinct points that are sorted: a later one dominates no earlier one."""
-    small: list[NDArray[np.int32]] = [
-        np.unique(column, return_inverse=True)[1].reshape(-1).astype(np.int32)
-        for column in points.T
-    ]
-    better = np.triu(np.ones((len(points), len(points)), np.bool_), 1)
-    for column in small[1:]:
-        better &= np.less_equal(column[:, None], column[None, :])
+    """Return the ranks of distinct points: peel off what nothing that is left dominates."""
+    small = np.int16 if len(points) < 1 << 15 else np.int32
+    better = np.ones((len(points), len(points)), np.bool_)
+    for column in points.T:
+        place = np.unique(column, return_inverse=True)[1].reshape(-1).astype(small)
+        better &= np.less_equal(place[:, None], place[None, :])
+    np.fill_diagonal(better, False)
     count = better.sum(axis=0, dtype=np.int32)
     found = np.full(len(points), -1, np.intp)
     rank = done = 0
@@ -106,11 +106,13 @@ def _best_of_many(values: Floats) -> Places:
     spans = np.ptp(values, axis=0)
     scaled = (values - values.min(axis=0)) / np.where(spans > 0, spans, 1)
     order = np.lexsort((*values.T[::-1], scaled.sum(axis=1)))
-    left, points = order, values[order]
-    at = 0
-    while at < len(points):
-        kept = (points < points[at]).any(axis=1)
-        kept[at] = True
-        at = int(kept[:at].sum()) + 1
-        left, points = left[kept], points[kept]
-    return np.sort(left)
+    done, left = [order[:0]], order
+    while len(left):
+        block = values[left[:_BLOCK]]
+        beaten = np.triu(np.ones((len(block), len(left)), np.bool_), 1)  # by one that is before
+        for own, other in zip(block.T, values[left].T, strict=True):
+            beaten &= own[:, None] <= other
+        kept = np.logical_not(beaten.any(axis=0))
+        done.append(left[:_BLOCK][kept[:_BLOCK]])
+        left = left[_BLOCK:][kept[_BLOCK:]]
+    return np.sort(np.concatenate(done))
