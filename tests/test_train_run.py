@@ -18,6 +18,7 @@ from trainings import SETTINGS, asked, noise, sandwich, schedule, told, two_phas
 import ofadsl.files
 from ofadsl.diagnostics import Diagnostics
 from ofadsl.specialize.weights import load_weights
+from ofadsl.train.accuracy import Accuracy
 from ofadsl.train.checkpoint import checkpoints, read_checkpoint
 from ofadsl.train.data.decode import BrokenImageError
 from ofadsl.train.distributed import check_device
@@ -65,6 +66,23 @@ def test_the_metrics_have_a_line_for_each_epoch(finished: Path) -> None:
     places = [(line["phase"], line["epoch"], line["step"]) for line in lines]
     assert places == [("first", 1, 2), ("second", 1, 4), ("second", 2, 5)]
     assert all(0 <= line["smallest"] <= 1 and line["loss"] > 0 for line in lines)
+
+
+def test_accuracies_are_told_apart_in_whatever_order_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Subnets are evaluated by resolution, so that the smallest mostly comes first."""
+
+    def evaluated(_: object, archs: list[Any], *__: object) -> list[list[tuple[int, Accuracy]]]:
+        largest, smallest = archs
+        assert largest.resolution > smallest.resolution
+        found = [Accuracy(top1=value, top5=1.0, loss=1.0, images=1) for value in (0.9, 0.2)]
+        return [[(1, found[1])], [(0, found[0])]]
+
+    monkeypatch.setattr("ofadsl.train.loop.evaluate", evaluated)
+    run(asked(tmp_path, schedule(two_phases().phases[1])), told())
+    line = metrics(tmp_path)[-1]
+    assert (line["largest"], line["smallest"]) == (0.9, 0.2)
 
 
 def test_two_checkpoints_stay(finished: Path) -> None:

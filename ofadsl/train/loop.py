@@ -173,9 +173,9 @@ def _accuracies(learner: Learner, job: Job, subnets: Subnets) -> tuple[float, fl
     """Return the accuracy of the largest and of the smallest subnet of a phase."""
     archs = list(dict.fromkeys((subnets.largest, subnets.smallest)))
     conditions = Conditions(workers=job.workers)
-    found = evaluate(learner.evaluated(), archs, job.data, conditions, job.group)
-    top1 = [accuracy.top1 for results in found for _, accuracy in results]
-    return top1[0], top1[-1]
+    groups = evaluate(learner.evaluated(), archs, job.data, conditions, job.group)
+    found = {archs[index]: accuracy.top1 for results in groups for index, accuracy in results}
+    return found[subnets.largest], found[subnets.smallest]
 
 
 def _write(learner: Learner, job: Job, losses: Losses, pace: Pace) -> None:
