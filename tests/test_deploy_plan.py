@@ -21,7 +21,7 @@ where = ["macs <= 3M", "resolution == 16"]
 
 [device.microcontroller]
 dtype = "int8"
-where = "peak_memory <= 6 kB"
+where = "peak_memory <= 8 kB"
 minimize = ["-macs", "params"]
 fix = ["s1.depth=1"]
 """
@@ -46,7 +46,7 @@ def test_every_device_gets_a_subnet_within_its_budget(tmp_path: Path) -> None:
     assert cost.macs(phone)[0] <= 3_000_000
     assert devices["phone"]["arch"]["resolution"] == 16
     small = devices["microcontroller"]["arch"]
-    assert cost.peak_memory(cost.encode([small]), 1)[0] <= 6000
+    assert cost.peak_memory(cost.encode([small]), 1)[0] <= 8000
     assert small["stages"]["s1"]["depth"] == 1
     assert set(devices["microcontroller"]["objectives"]) == {"-macs", "params"}
     page = (tmp_path / "plan/plan.md").read_text()

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPACE = "digits"
-SPACE_HASH = "6cae657ea514fd288c66c3e29e75313d1f81a2f043d29b6f4b7763ce8c1e7046"
-SIZE = 130032
+SPACE_HASH = "85fcebdbe04b3f58674a69a453af4c445d21a2c0b2d56d8a1110cf99f7a762ea"
+SIZE = 86688
 """The number of distinct subnets."""
 
 
@@ -39,7 +39,7 @@ _STAGES: dict[str, int] = {"s1": 2, "s2": 3}
 """How many blocks each stage has at most."""
 
 _DIMS = [
-    _Dim(None, None, "resolution", (8, 12, 16)),
+    _Dim(None, None, "resolution", (12, 16)),
     _Dim("s1", None, "depth", (1, 2)),
     _Dim("s1", None, "width", (16, 24)),
     _Dim("s1", 0, "kernel", (3, 5)),
@@ -125,7 +125,7 @@ _DRAWS: list[tuple[str, tuple[str, ...], list[list[float]]]] = [
     ("s1.0.expand", (), [[1, 1, 1]]),
     ("s1.0.kernel", (), [[1, 1]]),
     ("s1.width", (), [[1, 1]]),
-    ("resolution", (), [[1, 1, 1]]),
+    ("resolution", (), [[1, 1]]),
 ]
 
 # The multiply-adds of each block for one image.
