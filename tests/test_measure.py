@@ -255,7 +255,9 @@ def test_a_table_says_what_was_measured_and_how(tmp_path: Path) -> None:
     assert header["note"] == "timed by the thread: waits for a core are not counted"
     assert header["versions"]["torch"] == torch.__version__
     references = [row["reference_ms"] for row in rows]
-    assert header["reference"]["latency_ms"] == pytest.approx(np.median(references), rel=1e-5)
+    assert header["reference"]["latency_ms"] == pytest.approx(
+        np.quantile(references, 0.1), rel=1e-5
+    )
     for row in rows:
         assert row["latency_ms"] == pytest.approx(np.median(row["repeats"]), rel=1e-5)
         assert len(row["repeats"]) == 3
