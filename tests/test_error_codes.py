@@ -15,9 +15,9 @@ LANGUAGE = (*range(80), *range(160, 180))
 ELSEWHERE = {
     "OFA009": "test_hostile_text.py::test_a_large_file_is_not_read",
     "OFA012": "test_hostile_text.py::test_what_is_not_there_is_refused",
-    "OFA160": "test_schedules.py::test_an_unknown_schedule_lists_what_there_is",
-    "OFA168": "test_schedules.py::test_an_arch_that_no_phase_asks_for_is_refused",
-    "OFA170": "test_schedules.py::test_a_training_has_epochs",
+    "OFA160": "test_schedule_files.py::test_an_unknown_schedule_lists_what_there_is",
+    "OFA168": "test_schedule_files.py::test_an_arch_that_no_phase_asks_for_is_refused",
+    "OFA170": "test_schedule_files.py::test_a_training_has_epochs",
 }
 """Codes that no `.ofa` file of a few lines can show, and the test that shows them."""
 
