@@ -22,7 +22,7 @@ def write_small_subnet(name: str, folder: Path, *settings: str, arch: Any = None
         for key, tensor in supernet.state_dict().items():
             if "running_var" in key or key.endswith("bn.weight"):
                 tensor.uniform_(0.5, 1.5)
-            elif key.endswith("bn.bias"):
+            elif key.endswith("bias"):
                 tensor.uniform_(-0.1, 0.5)
     arch = arch or small_archs(space, 1)[0]
     image = torch.randn(1, space.module.CHANNELS, arch.resolution, arch.resolution)

@@ -18,6 +18,7 @@ from ofadsl.compiler.emit.cost import emit_cost
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import check_text
 from ofadsl.cost.interpret import Profile, interpret
+from ofadsl.cost.micro import covers
 from ofadsl.cost.space_hash import space_hash
 from ofadsl.diagnostics import Diagnostics
 
@@ -39,6 +40,24 @@ def test_costs_are_what_an_interpreter_of_the_graph_finds(name: str) -> None:
     assert space.cost.macs(x).tolist() == [p.macs for p in found]
     assert space.cost.params(x).tolist() == [p.params for p in found]
     assert space.cost.peak_memory(x, 1).tolist() == [p.peak_elements for p in found]
+
+
+MICRO = [name for name in SPACES if covers(model(name).graph)]
+
+
+def test_spaces_of_plain_convolutions_have_a_footprint_on_microcontrollers() -> None:
+    assert {"mcunet", "digits", "proxyless"} <= set(MICRO)
+    assert not {"mbv3", "autoformer"} & set(MICRO)
+    assert not hasattr(model("mbv3").cost, "arena_bytes")
+
+
+@pytest.mark.parametrize("name", MICRO)
+def test_footprints_on_microcontrollers_are_what_an_interpreter_finds(name: str) -> None:
+    space = model(name)
+    x = space.archs(40)
+    found = [p.micro for p in profiles(space, x)]
+    assert space.cost.arena_bytes(x).tolist() == [m.arena_bytes for m in found if m is not None]
+    assert space.cost.flash_bytes(x).tolist() == [m.flash_bytes for m in found if m is not None]
 
 
 def test_costs_of_a_large_space_are_exact_for_200_archs() -> None:

@@ -266,6 +266,107 @@ _PEAK: dict[str, list[_Table]] = {
     ],
 }
 
+# Bytes that tflite-micro keeps for each block beside activations, in int8.
+_KEPT: dict[str, list[_Table]] = {
+    "stem": [_table([372])],
+    # spaces/digits.ofa:13
+    "s1.0": [_table([[1372, 1628, 1884], [1436, 1692, 1948]], "s1.width", "s1.0.expand")],
+    "s1.1": [
+        _table([[1535, 1791, 2047], [1855, 2239, 2623]], "s1.width", "s1.1.expand", times=[_S1_1]),
+    ],
+    # spaces/digits.ofa:17
+    "s2.0": [
+        _table(
+            [[1436, 1692, 1948], [1500, 1756, 2012], [1692, 2076, 2460], [1756, 2140, 2524]],
+            "s1.width",
+            "s2.width",
+            "s2.0.expand",
+        ),
+    ],
+    "s2.1": [
+        _table([[1855, 2239, 2623], [2175, 2687, 3199]], "s2.width", "s2.1.expand", times=[_S2_1]),
+    ],
+    "s2.2": [
+        _table([[1855, 2239, 2623], [2175, 2687, 3199]], "s2.width", "s2.2.expand", times=[_S2_2]),
+    ],
+    "mix": [_table([756])],
+    "pool": [_table([184])],
+    "head": [_table([324])],
+}
+
+# Bytes of each block in a .tflite of int8.
+_FILE: dict[str, list[_Table]] = {
+    "stem": [_table([663])],
+    # spaces/digits.ofa:13
+    "s1.0": [
+        _table(
+            [[3541, 4757, 5973], [4181, 5717, 7253], [3909, 5253, 6597], [4549, 6213, 7877]],
+            "s1.width",
+            "s1.0.kernel",
+            "s1.0.expand",
+        ),
+    ],
+    "s1.1": [
+        _table(
+            [[3443, 4547, 5651], [3955, 5315, 6675], [5427, 7467, 9507], [6195, 8619, 11043]],
+            "s1.width",
+            "s1.1.kernel",
+            "s1.1.expand",
+            times=[_S1_1],
+        ),
+    ],
+    # spaces/digits.ofa:17
+    "s2.0": [
+        _table(
+            [
+                [3909, 5253, 6597],
+                [4549, 6213, 7877],
+                [4277, 5749, 7221],
+                [4917, 6709, 8501],
+                [5637, 7845, 10053],
+                [6597, 9285, 11973],
+                [6133, 8533, 10933],
+                [7093, 9973, 12853],
+            ],
+            "s1.width",
+            "s2.width",
+            "s2.0.kernel",
+            "s2.0.expand",
+        ),
+    ],
+    "s2.1": [
+        _table(
+            [
+                [5427, 7467, 9507],
+                [6195, 8619, 11043],
+                [7923, 11155, 14387],
+                [8947, 12691, 16435],
+            ],
+            "s2.width",
+            "s2.1.kernel",
+            "s2.1.expand",
+            times=[_S2_1],
+        ),
+    ],
+    "s2.2": [
+        _table(
+            [
+                [5427, 7467, 9507],
+                [6195, 8619, 11043],
+                [7923, 11155, 14387],
+                [8947, 12691, 16435],
+            ],
+            "s2.width",
+            "s2.2.kernel",
+            "s2.2.expand",
+            times=[_S2_2],
+        ),
+    ],
+    "mix": [_table([2727, 3239], "s2.width")],
+    "pool": [_table([200])],
+    "head": [_table([1135])],
+}
+
 
 def macs(x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """Return the multiply-adds of each arch for one image."""
@@ -285,6 +386,16 @@ def weight_bytes(x: NDArray[np.integer[Any]], bytes_per_element: int = 4) -> NDA
 def peak_memory(x: NDArray[np.integer[Any]], bytes_per_element: int = 4) -> NDArray[np.int64]:
     """Return the most bytes that the activations of each arch take at one time, for one image."""
     return _peak(x) * bytes_per_element
+
+
+def arena_bytes(x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return the bytes of memory that each arch takes in tflite-micro, in int8."""
+    return _peak(x) + _kept(x) + 700
+
+
+def flash_bytes(x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return the bytes of each arch as a .tflite of int8."""
+    return _file(x) + 2800
 
 
 def contains(x: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
@@ -401,6 +512,8 @@ def _sums(blocks: Mapping[str, list[_Table]]) -> Iterator[_Table]:
 _macs = _Lookup(_all(_MACS), np.add)
 _params = _Lookup(_all(_PARAMS), np.add)
 _peak = _Lookup(_sums(_PEAK), np.maximum)
+_kept = _Lookup(_all(_KEPT), np.add)
+_file = _Lookup(_all(_FILE), np.add)
 
 
 def _shaped(x: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:

@@ -592,6 +592,214 @@ _PEAK: dict[str, list[_Table]] = {
     "s1.3.depthwise": [_table([168, 216, 312], "s1.3.expand", times=[_AREA_56, _S1_3])],
 }
 
+# Bytes that tflite-micro keeps for each block beside activations, in int8.
+_KEPT: dict[str, list[_Table]] = {
+    "stem": [_table([500])],
+    "first": [_table([872])],
+    # spaces/proxyless.ofa:14
+    "s1.0": [_table([1692, 1948, 2460], "s1.0.expand")],
+    "s1.1": [_table([2239, 2623, 3391], "s1.1.expand")],
+    "s1.2": [_table([2239, 2623, 3391], "s1.2.expand", times=[_S1_2])],
+    "s1.3": [_table([2239, 2623, 3391], "s1.3.expand", times=[_S1_3])],
+    # spaces/proxyless.ofa:15
+    "s2.0": [_table([2204, 2588, 3356], "s2.0.expand")],
+    "s2.1": [_table([3135, 3775, 5055], "s2.1.expand")],
+    "s2.2": [_table([3135, 3775, 5055], "s2.2.expand", times=[_S2_2])],
+    "s2.3": [_table([3135, 3775, 5055], "s2.3.expand", times=[_S2_3])],
+    # spaces/proxyless.ofa:16
+    "s3.0": [_table([3292, 3932, 5212], "s3.0.expand")],
+    "s3.1": [_table([5375, 6655, 9215], "s3.1.expand")],
+    "s3.2": [_table([5375, 6655, 9215], "s3.2.expand", times=[_S3_2])],
+    "s3.3": [_table([5375, 6655, 9215], "s3.3.expand", times=[_S3_3])],
+    # spaces/proxyless.ofa:17
+    "s4.0": [_table([5340, 6620, 9180], "s4.0.expand")],
+    "s4.1": [_table([6271, 7807, 10879], "s4.1.expand")],
+    "s4.2": [_table([6271, 7807, 10879], "s4.2.expand", times=[_S4_2])],
+    "s4.3": [_table([6271, 7807, 10879], "s4.3.expand", times=[_S4_3])],
+    # spaces/proxyless.ofa:18
+    "s5.0": [_table([6876, 8412, 11484], "s5.0.expand")],
+    "s5.1": [_table([11647, 14719, 20863], "s5.1.expand")],
+    "s5.2": [_table([11647, 14719, 20863], "s5.2.expand", times=[_S5_2])],
+    "s5.3": [_table([11647, 14719, 20863], "s5.3.expand", times=[_S5_3])],
+    # spaces/proxyless.ofa:19
+    "s6.0": [_table([12508, 15580, 21724], "s6.0.expand")],
+    "mix": [_table([10484])],
+    "pool": [_table([184])],
+    "head": [_table([8244])],
+}
+
+# Bytes of each block in a .tflite of int8.
+_FILE: dict[str, list[_Table]] = {
+    "stem": [_table([2279])],
+    "first": [_table([2062])],
+    # spaces/proxyless.ofa:14
+    "s1.0": [
+        _table(
+            [[5253, 6597, 9285], [6213, 7877, 11205], [7557, 9669, 13893]],
+            "s1.0.kernel",
+            "s1.0.expand",
+        ),
+    ],
+    "s1.1": [
+        _table(
+            [[7467, 9507, 13587], [8619, 11043, 15891], [10347, 13347, 19347]],
+            "s1.1.kernel",
+            "s1.1.expand",
+        ),
+    ],
+    "s1.2": [
+        _table(
+            [[7467, 9507, 13587], [8619, 11043, 15891], [10347, 13347, 19347]],
+            "s1.2.kernel",
+            "s1.2.expand",
+            times=[_S1_2],
+        ),
+    ],
+    "s1.3": [
+        _table(
+            [[7467, 9507, 13587], [8619, 11043, 15891], [10347, 13347, 19347]],
+            "s1.3.kernel",
+            "s1.3.expand",
+            times=[_S1_3],
+        ),
+    ],
+    # spaces/proxyless.ofa:15
+    "s2.0": [
+        _table(
+            [[9221, 11813, 16997], [10661, 13733, 19877], [12677, 16421, 23909]],
+            "s2.0.kernel",
+            "s2.0.expand",
+        ),
+    ],
+    "s2.1": [
+        _table(
+            [[15611, 20291, 29651], [17531, 22851, 33491], [20411, 26691, 39251]],
+            "s2.1.kernel",
+            "s2.1.expand",
+        ),
+    ],
+    "s2.2": [
+        _table(
+            [[15611, 20291, 29651], [17531, 22851, 33491], [20411, 26691, 39251]],
+            "s2.2.kernel",
+            "s2.2.expand",
+            times=[_S2_2],
+        ),
+    ],
+    "s2.3": [
+        _table(
+            [[15611, 20291, 29651], [17531, 22851, 33491], [20411, 26691, 39251]],
+            "s2.3.kernel",
+            "s2.3.expand",
+            times=[_S2_3],
+        ),
+    ],
+    # spaces/proxyless.ofa:16
+    "s3.0": [
+        _table(
+            [[21685, 28245, 41365], [24085, 31445, 46165], [27445, 35925, 52885]],
+            "s3.0.kernel",
+            "s3.0.expand",
+        ),
+    ],
+    "s3.1": [
+        _table(
+            [[49411, 65171, 96691], [53251, 70291, 104371], [59011, 77971, 115891]],
+            "s3.1.kernel",
+            "s3.1.expand",
+        ),
+    ],
+    "s3.2": [
+        _table(
+            [[49411, 65171, 96691], [53251, 70291, 104371], [59011, 77971, 115891]],
+            "s3.2.kernel",
+            "s3.2.expand",
+            times=[_S3_2],
+        ),
+    ],
+    "s3.3": [
+        _table(
+            [[49411, 65171, 96691], [53251, 70291, 104371], [59011, 77971, 115891]],
+            "s3.3.kernel",
+            "s3.3.expand",
+            times=[_S3_3],
+        ),
+    ],
+    # spaces/proxyless.ofa:17
+    "s4.0": [
+        _table(
+            [[53349, 70389, 104469], [57189, 75509, 112149], [62949, 83189, 123669]],
+            "s4.0.kernel",
+            "s4.0.expand",
+        ),
+    ],
+    "s4.1": [
+        _table(
+            [[68307, 90291, 134259], [72915, 96435, 143475], [79827, 105651, 157299]],
+            "s4.1.kernel",
+            "s4.1.expand",
+        ),
+    ],
+    "s4.2": [
+        _table(
+            [[68307, 90291, 134259], [72915, 96435, 143475], [79827, 105651, 157299]],
+            "s4.2.kernel",
+            "s4.2.expand",
+            times=[_S4_2],
+        ),
+    ],
+    "s4.3": [
+        _table(
+            [[68307, 90291, 134259], [72915, 96435, 143475], [79827, 105651, 157299]],
+            "s4.3.kernel",
+            "s4.3.expand",
+            times=[_S4_3],
+        ),
+    ],
+    # spaces/proxyless.ofa:18
+    "s5.0": [
+        _table(
+            [[99189, 131061, 194805], [104949, 138741, 206325], [113013, 149493, 222453]],
+            "s5.0.kernel",
+            "s5.0.expand",
+        ),
+    ],
+    "s5.1": [
+        _table(
+            [[246195, 327027, 488691], [255411, 339315, 507123], [269235, 357747, 534771]],
+            "s5.1.kernel",
+            "s5.1.expand",
+        ),
+    ],
+    "s5.2": [
+        _table(
+            [[246195, 327027, 488691], [255411, 339315, 507123], [269235, 357747, 534771]],
+            "s5.2.kernel",
+            "s5.2.expand",
+            times=[_S5_2],
+        ),
+    ],
+    "s5.3": [
+        _table(
+            [[246195, 327027, 488691], [255411, 339315, 507123], [269235, 357747, 534771]],
+            "s5.3.kernel",
+            "s5.3.expand",
+            times=[_S5_3],
+        ),
+    ],
+    # spaces/proxyless.ofa:19
+    "s6.0": [
+        _table(
+            [[321589, 426997, 637813], [330805, 439285, 656245], [344629, 457717, 683893]],
+            "s6.0.kernel",
+            "s6.0.expand",
+        ),
+    ],
+    "mix": [_table([427815])],
+    "pool": [_table([200])],
+    "head": [_table([1300295])],
+}
+
 
 def macs(x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """Return the multiply-adds of each arch for one image."""
@@ -611,6 +819,16 @@ def weight_bytes(x: NDArray[np.integer[Any]], bytes_per_element: int = 4) -> NDA
 def peak_memory(x: NDArray[np.integer[Any]], bytes_per_element: int = 4) -> NDArray[np.int64]:
     """Return the most bytes that the activations of each arch take at one time, for one image."""
     return _peak(x) * bytes_per_element
+
+
+def arena_bytes(x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return the bytes of memory that each arch takes in tflite-micro, in int8."""
+    return _peak(x) + _kept(x) + 700
+
+
+def flash_bytes(x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return the bytes of each arch as a .tflite of int8."""
+    return _file(x) + 2800
 
 
 def contains(x: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
@@ -727,6 +945,8 @@ def _sums(blocks: Mapping[str, list[_Table]]) -> Iterator[_Table]:
 _macs = _Lookup(_all(_MACS), np.add)
 _params = _Lookup(_all(_PARAMS), np.add)
 _peak = _Lookup(_sums(_PEAK), np.maximum)
+_kept = _Lookup(_all(_KEPT), np.add)
+_file = _Lookup(_all(_FILE), np.add)
 
 
 def _shaped(x: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:

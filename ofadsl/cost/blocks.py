@@ -12,7 +12,8 @@ from functools import reduce
 
 import numpy as np
 
-from ofadsl.cost.liveness import Part, steps
+from ofadsl.cost.liveness import InPlace, Part, in_place, steps
+from ofadsl.cost.micro import footprint
 from ofadsl.cost.table import Order, Table
 from ofadsl.cost.terms import LARGEST_TERM, Sum, multiplied, sum_of
 from ofadsl.expr import Expr, apply, combinations, const
@@ -46,10 +47,20 @@ def params(graph: Graph, order: Order) -> tuple[Block, ...]:
     return _blocks(graph, order, amount)
 
 
-def peaks(graph: Graph, order: Order) -> tuple[Block, ...]:
+def kept_bytes(graph: Graph, order: Order) -> tuple[Block, ...]:
+    """Return the bytes that tflite-micro keeps for each block, beside activations."""
+    return _blocks(graph, order, lambda _, op: const(footprint(op).kept))
+
+
+def file_bytes(graph: Graph, order: Order) -> tuple[Block, ...]:
+    """Return the bytes of each block in a `.tflite` of int8."""
+    return _blocks(graph, order, lambda _, op: const(footprint(op).file))
+
+
+def peaks(graph: Graph, order: Order, replaces: InPlace = in_place) -> tuple[Block, ...]:
     """Return the ops during which most elements can be in memory, and how many."""
     kept: list[tuple[Block, Table | None]] = []
-    for step in steps(graph):
+    for step in steps(graph, replaces):
         node = graph.nodes[step.index]
         cost = sum_of(step.parts, order)
         table = _joint(cost, step.parts, order)

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from ofadsl.cost.liveness import InPlace, in_place
+from ofadsl.cost.micro import FIXED_FILE, FIXED_KEPT, covers, footprint, fused
 from ofadsl.expr import Expr, Value, const, evaluate
 from ofadsl.graph import Graph, Input, Node, Operation, Select, Shape
 
@@ -40,6 +42,14 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Micro:
+    """What a subnet takes in int8 on a microcontroller."""
+
+    arena_bytes: int
+    flash_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """The ops of a subnet in the order in which they run, and their totals for one image."""
 
@@ -47,39 +57,68 @@ class Profile:
     macs: int
     params: int
     peak_elements: int
+    micro: Micro | None
+    """None where an op has no footprint on a microcontroller."""
 
 
 def interpret(graph: Graph, values: Mapping[str, Value]) -> Profile:
     """Return what the subnet of ``values`` (dimension name -> value) costs."""
     sources = _sources(graph, values)
+    live = _scheduled(graph, sources, values, in_place)
+    records = []
+    for index, inputs in sources.items():
+        node = graph.nodes[index]
+        if not isinstance(node.op, Input | Select):
+            records.append(_record(graph, node, node.op, inputs, values, live[index]))
+    micro = _micro(graph, sources, values) if covers(graph) else None
+    return Profile(
+        records=tuple(records),
+        macs=sum(record.macs for record in records),
+        params=sum(record.weight_elements for record in records),
+        peak_elements=max(live.values()),
+        micro=micro,
+    )
+
+
+def _scheduled(
+    graph: Graph,
+    sources: Mapping[int, tuple[int, ...]],
+    values: Mapping[str, Value],
+    replaces: InPlace,
+) -> dict[int, int]:
+    """Return the elements in memory while each op runs."""
     left = Counter(source for inputs in sources.values() for source in inputs)
     left[_resolve(graph, len(graph.nodes) - 1, values)] += 1  # the output is kept
     live: dict[int, int] = {}
-    records = []
-    peak = 0
+    found = {}
     for index, inputs in sources.items():
         node = graph.nodes[index]
         assert not isinstance(node.op, Select), node.name
         own = _number(node.shape.numel, values)
         left.subtract(inputs)
-        if isinstance(node.op, Input):
-            during = sum(live.values()) + own
-        else:
-            replaces = node.op.in_place and not left[inputs[0]]
-            scratch = _number(node.op.scratch, values)
-            during = sum(live.values()) + scratch + (0 if replaces else own)
-            records.append(_record(graph, node, node.op, inputs, values, during))
-        peak = max(peak, during)
+        found[index] = sum(live.values()) + own
+        if not isinstance(node.op, Input):
+            found[index] += _number(node.op.scratch, values)
+            if replaces(node.op) and not left[inputs[0]]:
+                found[index] -= own
         for source in set(inputs):
             if not left[source]:
                 del live[source]
         if left[index]:
             live[index] = own
-    return Profile(
-        records=tuple(records),
-        macs=sum(record.macs for record in records),
-        params=sum(record.weight_elements for record in records),
-        peak_elements=peak,
+    return found
+
+
+def _micro(
+    graph: Graph, sources: Mapping[int, tuple[int, ...]], values: Mapping[str, Value]
+) -> Micro:
+    """Return what tflite-micro needs."""
+    ops = [node.op for node in (graph.nodes[index] for index in sources)]
+    found = [footprint(op) for op in ops if not isinstance(op, Input | Select)]
+    activations = max(_scheduled(graph, sources, values, fused).values())
+    return Micro(
+        arena_bytes=FIXED_KEPT + activations + sum(_number(f.kept, values) for f in found),
+        flash_bytes=FIXED_FILE + sum(_number(f.file, values) for f in found),
     )
 
 

@@ -8,12 +8,13 @@ it. Where an input is also read directly while the selected value lives, it is c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from ofadsl.cost.logic import exclusive, firsts, under
 from ofadsl.expr import FALSE, TRUE, Expr, apply, const, negate
-from ofadsl.graph import Graph, Input, Select
+from ofadsl.graph import Graph, Input, Operation, Select
 
 _END = 1 << 62  # the position at which the output is read
 
@@ -34,14 +35,23 @@ class Step:
     parts: tuple[Part, ...]
 
 
-def steps(graph: Graph) -> Iterator[Step]:
+InPlace: TypeAlias = Callable[[Operation], bool]
+"""Whether the output of an op takes the memory of its first input, in some runtime."""
+
+
+def in_place(op: Operation) -> bool:
+    """Return what an op declares: what a runtime can do."""
+    return op.in_place
+
+
+def steps(graph: Graph, replaces: InPlace = in_place) -> Iterator[Step]:
     """Yield what every op needs, in the order of execution."""
     lives = _Lives(graph)
     alive: list[int] = []
     for index, node in enumerate(graph.nodes):
         alive = [value for value in alive if lives.last(value) >= index]
         if not isinstance(node.op, Select):
-            yield Step(index=index, parts=tuple(_merged(_during(lives, index, alive))))
+            yield Step(index=index, parts=tuple(_merged(_during(lives, index, alive, replaces))))
         alive.append(index)
 
 
@@ -104,7 +114,7 @@ class _Lives:
         return a == b or any(isinstance(self.graph.nodes[i].op, Select) for i in (a, b))
 
 
-def _during(lives: _Lives, index: int, alive: list[int]) -> Iterator[Part]:
+def _during(lives: _Lives, index: int, alive: list[int], how: InPlace) -> Iterator[Part]:
     """Yield what is in memory while the op ``index`` runs."""
     node = lives.graph.nodes[index]
     assert not isinstance(node.op, Select)
@@ -123,7 +133,7 @@ def _during(lives: _Lives, index: int, alive: list[int]) -> Iterator[Part]:
     replaces: Expr = FALSE
     if not isinstance(node.op, Input):
         yield Part(when=given, amount=const(node.op.scratch))
-        if node.op.in_place:
+        if how(node.op):
             replaces = _replaces(lives, index, [value for value, _ in counted])
     yield Part(when=_both(given, negate(replaces)), amount=node.shape.numel)
 

@@ -21,6 +21,7 @@ from ofadsl.compiler.emit.text import WIDTH, literal
 from ofadsl.compiler.tree import Checked, StageNode
 from ofadsl.cost import blocks
 from ofadsl.cost.blocks import Block
+from ofadsl.cost.micro import FIXED_FILE, FIXED_KEPT, covers, fused
 from ofadsl.cost.space_hash import space_hash
 from ofadsl.cost.terms import bound
 from ofadsl.diagnostics import fault
@@ -100,12 +101,19 @@ def _costs(checked: Checked, graph: Graph, names: Names, source: str) -> dict[st
     order = names.order
     stages = (node for node in checked.body.nodes if isinstance(node, StageNode))
     origin = {node.name: f"# {source}:{node.statement.span.line}" for node in stages}
-    quantities = (
+    quantities = [
         ("macs", blocks.macs(graph, order), "_all", "np.add"),
         ("params", blocks.params(graph, order), "_all", "np.add"),
         ("peak", blocks.peaks(graph, order), "_sums", "np.maximum"),
-    )
-    found: dict[str, object] = {}
+    ]
+    micro = covers(graph)
+    if micro:
+        quantities += [
+            ("kept", blocks.kept_bytes(graph, order), "_all", "np.add"),
+            ("file", blocks.file_bytes(graph, order), "_all", "np.add"),
+            ("arena", blocks.peaks(graph, order, fused), "_sums", "np.maximum"),
+        ]
+    found: dict[str, object] = {"micro": micro, "kept_fixed": FIXED_KEPT, "file_fixed": FIXED_FILE}
     for key, costs, tables, how in quantities:
         if sum(bound(block.cost, order) for block in costs) > _LARGEST_COST:
             raise OverflowError
@@ -113,7 +121,9 @@ def _costs(checked: Checked, graph: Graph, names: Names, source: str) -> dict[st
         args = [f"{tables}(_{key.upper()})", how]
         args += [collection("[", rest, "]", WIDTH - 8)] if rest else []
         found[f"{key}_lookup"] = call(f"_{key} = _Lookup(", args, WIDTH)
-        found[key] = list(_entries(costs, names, origin if key != "peak" else {}))
+        found[key] = list(_entries(costs, names, origin if how == "np.add" else {}))
+    # Mostly fusions make no difference: what else a runtime does in place is never the peak.
+    found["own_arena"] = micro and found["arena"] != found["peak"]
     return found
 
 
