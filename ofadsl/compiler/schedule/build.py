@@ -100,7 +100,6 @@ def _restricted(space: Space, locks: Mapping[str, Value], open_values: Opened) -
 
 
 def _phase(draft: Draft, scope: _Scope, open_space: Space) -> Phase:
-    settings = draft.settings
     space, sampler = _sampled(draft, scope, open_space)
     draws = space.draws()
     return Phase(
@@ -109,11 +108,11 @@ def _phase(draft: Draft, scope: _Scope, open_space: Space) -> Phase:
         space=space,
         sampler=sampler,
         distil=draft.distil,
-        learning_rate=settings.get("learning_rate"),
-        warmup=float(settings.get("warmup", 0.0)),
-        decay=settings.get("decay", "cosine"),
-        sort="sort" in settings,
-        rate_scale=float(settings.get("rate_scale", 1.0)),
+        learning_rate=draft.learning_rate,
+        warmup=draft.warmup,
+        decay=draft.decay,
+        sort=draft.sort,
+        rate_scale=draft.rate_scale,
         largest=extreme(space, draws, largest=True, order=scope.order),
         smallest=extreme(space, draws, largest=False, order=scope.order),
     )

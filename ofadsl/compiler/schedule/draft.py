@@ -41,7 +41,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A phase as it is written: ``sampler`` and ``number`` are its word and value."""
+    """A phase as it is written: ``sampler`` and ``number`` are its word and value.
+
+    What follows are the fields of a Phase; where nothing is written they have its defaults.
+    """
 
     name: syntax.Name
     epochs: float
@@ -49,7 +52,11 @@ class Draft:
     sampler: Sampling
     number: int
     distil: Distil | None
-    settings: Mapping[str, Any]
+    learning_rate: float | None
+    rate_scale: float
+    warmup: float
+    decay: Literal["cosine", "constant"]
+    sort: bool
 
 
 def draft(
@@ -90,6 +97,15 @@ class _Found:
     distil: tuple[syntax.Distil, Distil] | None = None
     settings: dict[str, tuple[Span, Value | None]] = field(default_factory=dict)
 
+    def value(self, word: str) -> Value | None:
+        """Return the value of an instruction; None where there is none, or it was reported."""
+        return self.settings[word][1] if word in self.settings else None
+
+    def number(self, word: str) -> int | float | None:
+        """Return the value of an instruction that takes a number."""
+        value = self.value(word)
+        return None if isinstance(value, str) else value
+
 
 @dataclass(slots=True)
 class _Reader:
@@ -119,16 +135,20 @@ class _Reader:
                     assert_never(node)
         said = (word for word in get_args(Sampling) if word in found.settings)
         sampler: Sampling = next(said, "sample")
-        number = found.settings.get(sampler, (None, 1))[1]
+        number = found.number(sampler)
         self.taught(found, sampler)
         return Draft(
             name=phase.name,
-            epochs=float(epochs) if isinstance(epochs, int | float) else 1.0,
+            epochs=1.0 if epochs is None or isinstance(epochs, str) else float(epochs),
             openings=tuple(found.openings),
             sampler=sampler,
-            number=number if isinstance(number, int) else 1,
+            number=1 if number is None else int(number),
             distil=found.distil[1] if found.distil else None,
-            settings={word: value for word, (_, value) in found.settings.items()},
+            learning_rate=found.number("learning_rate"),
+            rate_scale=found.number("rate_scale") or 1.0,
+            warmup=found.number("warmup") or 0.0,
+            decay="constant" if found.value("decay") == "constant" else "cosine",
+            sort="sort" in found.settings,
         )
 
     def unlock(self, node: syntax.Unlock, found: _Found) -> None:
