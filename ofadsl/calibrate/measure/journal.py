@@ -161,7 +161,8 @@ def _refuse_others(path: Path, found: Header, header: Header) -> None:
     items = [
         Diagnostic(
             code="OFA142",
-            message=f"{path} was measured with {_said(key, old)}, and this would be {_shown(new)}",
+            message=f"{path} was measured with {_said(key, old)}, and this would be "
+            + _shown(key, new),
             help=_HELP,
         )
         for key, old, new in pairs
@@ -172,10 +173,12 @@ def _refuse_others(path: Path, found: Header, header: Header) -> None:
 
 
 def _said(key: str, value: object) -> str:
-    return f"no {key}" if value is None else f"{key} {_shown(value)}"
+    return f"no {key}" if value is None else f"{key} {_shown(key, value)}"
 
 
-def _shown(value: object) -> str:
+def _shown(key: str, value: object) -> str:
+    if key == "space_hash":
+        return str(value)[:12]
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={part}" for name, part in value.items())[:60] or "none"
     return str(value)[:60]
