@@ -129,7 +129,12 @@ def prepare(request: Request) -> Setting:
     if request.accuracy is not None:
         accuracy = columns.accuracy_of(request.accuracy, target, request.metric)
     known = columns.devices(target, request.generated)
-    vocabulary = vocabulary_of(target.space, known, accuracy=accuracy is not None)
+    vocabulary = vocabulary_of(
+        target.space,
+        known,
+        accuracy=accuracy is not None,
+        micro=columns.has_micro(target),
+    )
     goals = list(request.maximize)
     if accuracy is not None and not goals and "accuracy" not in request.minimize:
         goals = ["accuracy"]

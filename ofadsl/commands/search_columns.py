@@ -24,7 +24,7 @@ from ofadsl.search.accuracy.table import looked_up
 from ofadsl.search.compute import dimensions_of
 from ofadsl.search.front import Archs, Floats
 from ofadsl.search.problem import Cost
-from ofadsl.search.vocabulary import MEASURED
+from ofadsl.search.vocabulary import MEASURED, MICRO
 
 COVERAGE = 0.9
 BYTES = {"int8": 1, "fp16": 2, "fp32": 4}
@@ -48,14 +48,21 @@ class Accuracy:
     listed: Archs | None = None
 
 
+def has_micro(target: Target) -> bool:
+    """Return whether what a microcontroller needs is known for a space."""
+    return all(hasattr(target.cost, name) for name in MICRO)
+
+
 def analytic(target: Target, dtype: str) -> dict[str, Column]:
-    """Return the columns that every space has."""
+    """Return the columns that need no device."""
     cost, size = target.cost, BYTES[dtype]
+    micro = MICRO if has_micro(target) else ()
     return {
         "macs": Column(value=cost.macs),
         "params": Column(value=cost.params),
         "weight_bytes": Column(value=lambda x: cost.weight_bytes(x, size)),
         "peak_memory": Column(value=lambda x: cost.peak_memory(x, size)),
+        **{name: Column(value=getattr(cost, name)) for name in micro},
     }
 
 

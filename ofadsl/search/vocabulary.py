@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from ofadsl.search.kinds import Kind
 from ofadsl.space import Space
 
+MICRO = {"arena_bytes": Kind.BYTES, "flash_bytes": Kind.BYTES}
+"""Costs of a microcontroller, in int8: of spaces whose ops all have a footprint there."""
+
 ANALYTIC = {
     "macs": Kind.PLAIN,
     "params": Kind.PLAIN,
     "weight_bytes": Kind.BYTES,
     "peak_memory": Kind.BYTES,
+    **MICRO,
 }
-"""Costs that every space has."""
+"""Costs that need no device; MICRO not in every space."""
 
 MEASURED = {"latency": Kind.TIME, "energy": Kind.ENERGY}
 """Costs of a device: `latency[pixel]`."""
@@ -52,7 +56,7 @@ class Vocabulary:
 
 
 def vocabulary_of(
-    space: Space, devices: Mapping[str, tuple[str, ...]], *, accuracy: bool
+    space: Space, devices: Mapping[str, tuple[str, ...]], *, accuracy: bool, micro: bool = False
 ) -> Vocabulary:
     """Return the names for a space and the devices that it was calibrated on."""
     dimensions = {}
@@ -60,5 +64,6 @@ def vocabulary_of(
         words = tuple(value for value in dim.var.values if isinstance(value, str))
         kind = Kind.WORD if words else Kind.PLAIN
         dimensions[dim.var.name] = Dimension(column=column, kind=kind, words=words)
-    costs = ANALYTIC | ({"accuracy": Kind.PLAIN} if accuracy else {})
+    costs = {name: kind for name, kind in ANALYTIC.items() if micro or name not in MICRO}
+    costs |= {"accuracy": Kind.PLAIN} if accuracy else {}
     return Vocabulary(costs=costs, devices=devices, dimensions=dimensions)
