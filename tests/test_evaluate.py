@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import runpy
 from collections.abc import Callable
@@ -22,9 +23,10 @@ from ofadsl.cli import main
 from ofadsl.cli.progress import watching
 from ofadsl.commands.evaluate import Request, Step, run
 from ofadsl.commands.packages import find_package
-from ofadsl.train.accuracy import accuracy
+from ofadsl.train.accuracy import Accuracy, accuracy
 from ofadsl.train.data.batches import batches
 from ofadsl.train.data.open import open_data
+from ofadsl.train.evaluate_record import row
 from ofadsl.train.statistics import recomputed, statistics, statistics_batches
 
 SPACE = REPOSITORY / "spaces/digits.ofa"
@@ -68,12 +70,12 @@ def test_a_row_is_what_the_subnet_alone_reaches(weights: Path, tmp_path: Path) -
     data = open_data("digits", channels=1, limit=LIMIT)
     net = DIGITS.Supernet().eval()
     net.load_state_dict(safetensors.torch.load_file(weights))
-    for row in found:
-        arch = DIGITS.Arch.from_dict(row["arch"])
+    for one in found:
+        arch = DIGITS.Arch.from_dict(one["arch"])
         view = recomputed(net, arch, statistics_batches(data, size=arch.resolution))
         images = batches(data.val, size=arch.resolution, batch=200, seed=None, drop_last=False)
         alone = accuracy(view, arch, images)
-        assert (row["top1"], row["top5"], row["loss"]) == (alone.top1, alone.top5, alone.loss)
+        assert (one["top1"], one["top5"], one["loss"]) == (alone.top1, alone.top5, alone.loss)
     assert len({json.dumps(row["arch"]) for row in found}) == ARCHS
 
 
@@ -209,6 +211,27 @@ def test_a_mistake_is_reported_and_nothing_is_written(
     assert done.exit_code == 1, done.output
     assert f"error[{code}]" in done.stderr
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_images_that_are_all_broken_are_an_error(weights: Path, tmp_path: Path, part: str) -> None:
+    for name in (*"0123456789",):
+        for place in ("train", "val"):
+            path = tmp_path / "images" / place / name / "0.png"
+            path.parent.mkdir(parents=True)
+            Image.new("L", (8, 8)).save(path)
+            if place == part:
+                path.write_text("nothing")
+    more = ("--data", str(tmp_path / "images"), "--broken", "skip", "--workers", "0")
+    done = evaluate(weights, tmp_path / "a.jsonl", *more)
+    assert done.exit_code == 1
+    assert "error[OFA193]" in done.stderr
+    assert len(rows(tmp_path / "a.jsonl")) == 1
+
+
+def test_a_loss_that_is_no_number_is_null() -> None:
+    found = Accuracy(top1=0.5, top5=None, loss=math.inf, images=2)
+    assert row({"space": "a"}, found) == {"arch": {"space": "a"}, "top1": 0.5, "loss": None}
 
 
 def test_images_of_the_user_are_evaluated(weights: Path, tmp_path: Path) -> None:

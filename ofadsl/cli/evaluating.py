@@ -26,7 +26,7 @@ from ofadsl.cli.printing import print_answer
 @VAL_PART
 @BROKEN
 @WORKERS
-@click.option("--device", help="As torch names it; default: a GPU where there is one.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: GPUs, if any.")
 @JSON
 def evaluate(**options: Any) -> None:
     """Find the accuracy of many subnets, each with its own batch norm statistics.

@@ -25,6 +25,7 @@ from ofadsl.train.data.augment import RECIPES
 from ofadsl.train.data.fit import check_classes
 from ofadsl.train.data.open import open_data
 from ofadsl.train.data.workers import workers_for
+from ofadsl.train.distributed import check_device
 from ofadsl.train.evaluate import Conditions, evaluate
 from ofadsl.train.evaluate_record import Record, key
 from ofadsl.train.processes import Processes, processes
@@ -80,6 +81,7 @@ def run(request: Request, watching: Watching) -> Answer:
 
     Of several processes the first one watches and answers; the others' answers are empty.
     """
+    check_device(request.device)
     with processes(request.device) as here:
         return _run(request, watching, here)
 

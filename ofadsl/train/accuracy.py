@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ofadsl.choices import Arch
-from ofadsl.train.data.batches import Batch
+from ofadsl.train.data.batches import Batch, no_images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +59,16 @@ class Score:
         self._sums += torch.stack([value.to(self._sums) for value in found])
 
     def result(self, *, shared: bool = False) -> Accuracy:
-        """Return what was found so far; ``shared`` adds what other processes found."""
+        """Return what was found so far; ``shared`` adds what other processes found.
+
+        Raises Diagnostics (OFA193) where there was no image.
+        """
         sums = self._sums.clone()
         if shared:
             torch.distributed.all_reduce(sums)
         first, five, loss, images = sums.tolist()
         if not images:
-            return Accuracy(top1=math.nan, top5=None, loss=math.nan, images=0)
+            raise no_images()
         return Accuracy(
             top1=first / images,
             top5=five / images if self._classes > 5 else None,

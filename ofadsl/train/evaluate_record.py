@@ -8,12 +8,13 @@ dropped. Results are continued under the same first line only.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ofadsl.diagnostics import Diagnostics, fault
-from ofadsl.files import write_text
+from ofadsl.files import append_durable, write_text
 from ofadsl.train.accuracy import Accuracy
 
 Json = Mapping[str, object]
@@ -96,13 +97,10 @@ class Record:
             raise _unwritable(self.path, error) from error
 
     def _append(self, rows: Iterable[Json]) -> None:
-        text = "".join(f"{json.dumps(one)}\n" for one in rows)
+        lines = "\n".join(json.dumps(one) for one in rows)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+            append_durable(self.path, lines)
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
@@ -115,7 +113,8 @@ def key(arch: object) -> str:
 def row(arch: Json, accuracy: Accuracy) -> dict[str, object]:
     """Return the line of a result."""
     five = {} if accuracy.top5 is None else {"top5": accuracy.top5}
-    return {"arch": arch, "top1": accuracy.top1, **five, "loss": accuracy.loss}
+    loss = accuracy.loss if math.isfinite(accuracy.loss) else None  # JSON has no such number
+    return {"arch": arch, "top1": accuracy.top1, **five, "loss": loss}
 
 
 def _object(line: str) -> dict[str, object] | None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ofadsl.choices import Arch
-from ofadsl.train.data.batches import Batch, batches
+from ofadsl.train.data.batches import Batch, batches, no_images
 from ofadsl.train.data.sample import sample
 from ofadsl.train.data.source import Data
 
@@ -85,16 +85,23 @@ class Measure:
         self._norms: dict[str, _Measuring] = {}
         self._supernet = _view(supernet, self._measuring)
         self._device = next(supernet.parameters()).device
+        self._images = torch.zeros(1, dtype=torch.float64, device=self._device)
 
     def add(self, arch: Arch, batch: Batch) -> None:
         """Count the images of a batch."""
         with torch.no_grad():
             self._supernet(batch.images.to(self._device), arch)
+        self._images += len(batch.labels)
 
     def result(self, *, shared: bool = False) -> dict[str, Tensor]:
-        """Return the statistics of all batches so far; ``shared`` adds those of other processes."""
+        """Return the statistics of all batches so far; ``shared`` adds those of other processes.
+
+        Raises Diagnostics (OFA193) where there was no image.
+        """
         if shared and self._norms:
-            _add_up([norm.sums for norm in self._norms.values()])
+            _add_up([self._images, *(norm.sums for norm in self._norms.values())])
+        if self._norms and not self._images.item():
+            raise no_images()
         return {
             f"{name}.{key}": tensor
             for name, norm in self._norms.items()

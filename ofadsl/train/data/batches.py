@@ -89,6 +89,12 @@ def count(examples: Examples, *, batch: int, drop_last: bool) -> int:
     return len(examples) // batch if drop_last else -(-len(examples) // batch)
 
 
+def no_images() -> Diagnostics:
+    """Return what is said where all images are broken, and skipped."""
+    message = "no image of the data can be read"
+    return fault("OFA193", message, help="mend them; --broken refuse says what is wrong with each")
+
+
 def _parts(
     number: int,
     batch: int,
