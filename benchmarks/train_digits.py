@@ -1,0 +1,61 @@
+"""Are subnets of a supernet as good as the same subnets trained alone? On the digits, on a CPU.
+
+Supernets are trained by each schedule, with several seeds; random subnets are taken from them
+without retraining and compared with the same subnets trained alone for as many epochs, at the same
+learning rate. Trainings go to processes of one thread each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import torch
+from trials import Trial, carry_out, report, trials
+
+from generated.digits import Arch
+from ofadsl.train.settings import Settings
+
+GOAL = 1.0
+"""So many points may be lost on average."""
+
+
+def main() -> None:
+    options = arguments()
+    rng = random.Random(0)
+    base = Trial(
+        space="digits",
+        data="digits",
+        schedule="single",
+        archs=tuple(Arch.sample(rng) for _ in range(options.archs)),
+        epochs=options.epochs,
+        settings=Settings(learning_rate=options.lr, evaluate_every=10**9),
+    )
+    asked = trials(base, options.schedules, options.seeds, alone=not options.supernets_only)
+    began = time.monotonic()
+    context = get_context("spawn")
+    with ProcessPoolExecutor(options.processes, context, torch.set_num_threads, (1,)) as pool:
+        results = list(pool.map(carry_out, asked))
+    minutes = (time.monotonic() - began) / 60
+    print(f"{options.archs} subnets, {options.seeds} seeds, {options.epochs:g} epochs, ", end="")
+    print(f"{len(asked)} trainings in {minutes:.1f} minutes, {options.processes} processes")
+    report(results, options.schedules, GOAL)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--archs", type=int, default=20)
+    parser.add_argument("--epochs", type=float, default=30)
+    parser.add_argument("--lr", type=float, default=0.8)
+    parser.add_argument("--schedules", nargs="+", default=["progressive", "sandwich"])
+    parser.add_argument("--supernets-only", action="store_true")
+    parser.add_argument("--processes", type=int, default=2)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Trainings to compare: supernets by schedules, and the same subnets alone for as many epochs.
+
+In: a space that was generated, data, archs, settings. Out: the top-1 of each arch, taken from the
+supernet without retraining, with statistics recomputed, or from its own network.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from measure import MET, MISSED
+
+from ofadsl.compiler.lower import lower
+from ofadsl.compiler.pipeline import checked_space
+from ofadsl.compiler.schedule.find import scaled, schedules_of
+from ofadsl.train.data.open import open_data
+from ofadsl.train.evaluate import Conditions, evaluate
+from ofadsl.train.processes import Processes
+from ofadsl.train.progress import Printed, Silent
+from ofadsl.train.run import Run, run
+from ofadsl.train.settings import Settings
+
+SPACES = Path(__file__).resolve().parent.parent / "spaces"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A training: by a schedule, or of ``arch`` alone; ``archs`` are what is evaluated."""
+
+    space: str
+    data: str
+    schedule: str
+    archs: tuple[Any, ...]
+    epochs: float
+    settings: Settings
+    arch: Any = None
+    limit: int | None = None
+    workers: int = 0
+    device: str = "cpu"
+    shown: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Top-1 in percent of each arch in order, and what the training took."""
+
+    schedule: str
+    seed: int
+    top1: tuple[float, ...]
+    seconds: float
+    images_per_second: float
+
+
+def carry_out(trial: Trial) -> Result:
+    """Train in a folder that is forgotten; return what the subnets are worth."""
+    package = importlib.import_module(f"generated.{trial.space}")
+    checked = checked_space(SPACES / f"{trial.space}.ofa")
+    data = open_data(trial.data, channels=package.CHANNELS, limit=trial.limit)
+    here = Processes(device=torch.device(trial.device))
+    choices = None
+    if trial.arch is not None:
+        choices = tuple(int(i) for i in package.cost.encode([trial.arch.to_dict()])[0])
+    schedule = scaled(schedules_of(trial.schedule, checked, None, choices), trial.epochs)
+    torch.manual_seed(trial.settings.seed)
+    supernet = package.Supernet()
+    with tempfile.TemporaryDirectory() as folder:
+        asked = Run(
+            folder=Path(folder),
+            supernet=supernet,
+            arch_class=package.Arch,
+            largest=package.Arch.largest(),
+            space=checked.space,
+            graph=lower(checked),
+            space_hash=package.cost.SPACE_HASH,
+            schedule=schedule,
+            data=data,
+            settings=trial.settings,
+            group=here,
+            workers=trial.workers,
+        )
+        began = time.monotonic()
+        if trial.shown:
+            with Printed() as watch:
+                run(asked, watch)
+        else:
+            run(asked, Silent())
+        seconds = time.monotonic() - began
+        lines = (Path(folder) / "metrics.jsonl").read_text().splitlines()
+    speeds = [json.loads(line)["images_per_second"] for line in lines]
+    archs = list(trial.archs) if trial.arch is None else [trial.arch]
+    found = {}
+    for some in evaluate(supernet.eval(), archs, data, Conditions(workers=trial.workers), here):
+        found |= {index: 100 * accuracy.top1 for index, accuracy in some}
+    return Result(
+        schedule=trial.schedule,
+        seed=trial.settings.seed,
+        top1=tuple(found[i] for i in range(len(archs))),
+        seconds=seconds,
+        images_per_second=statistics.median(speeds),
+    )
+
+
+def trials(base: Trial, schedules: Sequence[str], seeds: int, *, alone: bool) -> list[Trial]:
+    """Return the supernets of all schedules and seeds, and each arch alone."""
+    found = []
+    for seed in range(seeds):
+        again = replace(base, settings=replace(base.settings, seed=seed))
+        found += [replace(again, schedule=name) for name in schedules]
+        if alone:
+            found += [replace(again, schedule="single", arch=arch) for arch in base.archs]
+    return found
+
+
+def report(results: Sequence[Result], schedules: Sequence[str], goal: float) -> None:
+    """Print the rows of a table: each way of training, and how far it is from training alone."""
+    seeds = sorted({result.seed for result in results})
+    lone = [_of(results, "single", seed) for seed in seeds]
+    print("| trained | mean | worst subnet | against alone | by seed | one training |")
+    print("|---|---|---|---|---|---|")
+    for name in (*(["single"] if all(lone) else []), *schedules):
+        top1 = [_of(results, name, seed) for seed in seeds]
+        mean = statistics.mean(map(statistics.mean, top1))
+        own = [result for result in results if result.schedule == name]
+        seconds = statistics.median(result.seconds for result in own)
+        speed = statistics.median(result.images_per_second for result in own)
+        points, verdict, listed = 0.0, "", ""
+        if all(lone) and name != "single":
+            pairs = zip(top1, lone, strict=True)
+            by_seed = [statistics.mean(a) - statistics.mean(b) for a, b in pairs]
+            points = statistics.mean(by_seed)
+            verdict = f"{points:+.2f}, {MET if points >= -goal else MISSED}"
+            listed = ", ".join(f"{point:+.1f}" for point in by_seed)
+        cells = (f"{mean:.2f}", f"{min(map(min, top1)):.1f}", verdict, listed)
+        print(f"| {name} | {' | '.join(cells)} | {seconds:.0f} s, {speed:,.0f} images/s |")
+
+
+def _of(results: Sequence[Result], schedule: str, seed: int) -> list[float]:
+    own = (r for r in results if (r.schedule, r.seed) == (schedule, seed))
+    return [top1 for result in own for top1 in result.top1]
