@@ -21,6 +21,8 @@ from ofadsl.calibrate.nnls import nnls
 from ofadsl.calibrate.read import read_table
 from ofadsl.calibrate.source import cell_table
 from ofadsl.calibrate.tables import Table
+from ofadsl.calibrate.trend import design_of
+from ofadsl.calibrate.workload import COLUMNS
 from ofadsl.cli import main
 
 DATA = REPOSITORY / "tests" / "data" / "device_tables"
@@ -94,6 +96,27 @@ def test_a_source_of_its_like_helps_a_fit_of_ten() -> None:
     errors = [np.mean(np.abs(e.predict(table.x)[0] / table.y - 1)) for e in (alone, helped)]
     assert errors[1] < errors[0]
     assert helped.sources[0] > 0.5
+
+
+def test_depthwise_convolutions_may_leave_the_trend_of_the_others() -> None:
+    target, table = loaded("ofa_v100_64")
+    features = target.features
+    design = design_of(features, table.x[:10], table.y[:10] / np.median(table.y[:10]), [])
+    found = design.columns[:, design.thin]
+    first = features.totals + COLUMNS.index("depthwise macs")
+    known = features.trend[:, first : first + 2]
+    assert found.shape == known.shape
+    np.testing.assert_allclose(found / found.max(axis=0), known / known.max(axis=0))
+
+
+def test_an_interval_of_outliers_is_wider_than_without_them() -> None:
+    target, table = loaded("ofa_v100_64")
+    x, y = table.x[:60], table.y[:60].copy()
+    plain = fit(target.features, x, y)
+    y[::6] *= 1.3
+    burst = fit(target.features, x, y)
+    widths = [np.divide(*reversed(e.predict(table.x[60:]))).mean() for e in (plain, burst)]
+    assert widths[1] > 3 * widths[0]
 
 
 def test_a_level_is_not_taken_for_drift() -> None:

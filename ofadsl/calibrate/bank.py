@@ -29,6 +29,8 @@ class Columns:
     sources: Sources
     total: float = 0.5
     """How much the totals can explain."""
+    thin: float = 0.0
+    """How much ops that do little with each element may explain for themselves."""
     doubt: float = 0.0
     """What the logarithm of the evidence loses, before anything is known."""
 
@@ -54,16 +56,16 @@ def settings(n: int, *, ordered: bool) -> tuple[Setting, ...]:
 
 def trends(n: int, sources: int) -> tuple[Columns, ...]:
     """Return the trends that are tried for ``n`` samples and so many sources."""
-    doubt = 1.0 if n < FEW else 0.0
     alone = [
-        Columns(spread=spread, sources="none", doubt=doubt if sources else 0.0)
+        Columns(spread=spread, sources="none", total=total, thin=0.4)
         for spread in (0.03, 0.1, 0.3)
+        for total in (0.7, 1.4)
     ]
     if not sources:
         return tuple(alone)
     if n < FEW:  # a device is more like one other than like any mixture that ten samples tell
         pairs = itertools.product((0.005, 0.02), (0.05, 0.15))
-        one = [Columns(spread=spread, sources="one", total=total) for spread, total in pairs]
+        one = [Columns(spread=a, sources="one", total=b, doubt=1.0) for a, b in pairs]
         return (*alone, *one)
     one = [Columns(spread=spread, sources="one") for spread in (0.02, 0.08)]
     return (*alone, *one, Columns(spread=0.1, sources="all"))

@@ -20,6 +20,7 @@ from ofadsl.calibrate.nnls import Floats
 from ofadsl.calibrate.posterior import (
     Problem,
     Solution,
+    evidence_of,
     left_out,
     parameters,
     solutions,
@@ -30,8 +31,10 @@ from ofadsl.calibrate.trend import Design, design_of
 FACTORS = 6  # of the covariance; what they leave out counts as noise
 _COUNTED = 1e-3  # solutions that weigh less change nothing
 _TAIL = 4.0  # degrees of freedom of the errors when outliers are weighed
-_GATED = 20  # with fewer samples, a soft maximum cannot be told from a sum
-_SAFE = 12.0  # samples that count for the model's own variance
+_ROUGH = 0.05  # a deviation that tells whether there is a gate
+_MOST = 0.94  # of the samples that were left out, are to be covered
+_USUAL, _SAFE = 1.1, 15.0  # what is believed before, and how many samples that counts for
+_CHOSEN = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,14 +89,16 @@ def fit(
     """
     median = float(np.median(y))
     design = design_of(features, x, y / median, sources)
-    gate = choose_gate(design) if gated and len(y) >= _GATED else None
+    gate = choose_gate(design) if gated else None
+    if gate is not None and len(y) < bank.FEW and not _needed(design, gate):
+        gate = None
     problem = _problem(design, gate, order)
     settings = bank.settings(len(y), ordered=order is not None)
     trends = bank.trends(len(y), len(sources))
     if len(y) >= bank.FEW:
         problem = _robust(problem)
     found = solutions(problem, settings, trends)
-    weights = weights_of(found)
+    weights = weights_of(problem, found)
     return _estimator(design, gate, problem, found, weights, median)
 
 
@@ -108,11 +113,21 @@ def _problem(design: Design, gate: Gate | None, order: Floats | None) -> Problem
         y=design.y,
         totals=design.totals,
         sources=design.sources,
+        thin=design.thin,
         likeness=design.features.likeness,
         scale=design.y,
         weights=np.ones(len(design.y)),
         order=order,
     )
+
+
+def _needed(design: Design, gate: Gate) -> bool:
+    """Return whether a soft maximum explains few samples as well as a sum does."""
+    rough = tuple(s for s in bank.settings(0, ordered=False) if s.smooth == _ROUGH)
+    trends = bank.trends(len(design.y), design.sources)
+    with_gate, without = (_problem(design, one, None) for one in (gate, None))
+    gained = evidence_of(with_gate, solutions(with_gate, rough, trends))
+    return gained >= evidence_of(without, solutions(without, rough, trends))
 
 
 def _robust(problem: Problem) -> Problem:
@@ -123,7 +138,7 @@ def _robust(problem: Problem) -> Problem:
     ]
     for _ in range(2):
         found = solutions(problem, few, trends)
-        errors, _ = _average_left_out(problem, found, weights_of(found))
+        errors, _ = _average_left_out(problem, found, weights_of(problem, found))
         errors = errors / problem.scale
         width = 1.4826 * float(np.median(np.abs(errors))) + 1e-4
         weights = (_TAIL + 1) / (_TAIL + (errors / width) ** 2)
@@ -138,9 +153,11 @@ def _average_left_out(
     share = weights[best] / weights[best].sum()
     parts = [left_out(problem, found[i]) for i in best]
     errors = np.stack([error for error, _ in parts])
-    deviations = np.stack([deviation for _, deviation in parts])
+    noises = np.array([found[i].setting.noise for i in best])[:, None] * problem.scale
+    extra = noises**2 * (1 / problem.weights - 1)  # an outlier is one for all its weight
+    variances = np.stack([deviation**2 for _, deviation in parts]) - extra
     mean = share @ errors
-    return mean, np.sqrt(share @ (deviations**2 + errors**2) - mean**2)
+    return mean, np.sqrt(share @ (variances + errors**2) - mean**2)
 
 
 def _estimator(
@@ -161,7 +178,7 @@ def _estimator(
         mean = mean + part * own
         square = square + part * (covariance + np.outer(own, own))
         setting = found[i].setting
-        noise += part * (setting.noise**2 + 2 * setting.drift**2)
+        noise += part * (setting.noise**2 + setting.drift**2)
     spread = np.asarray(square) - np.outer(mean, mean)
     rows = np.concatenate([problem.x, problem.z], axis=1)
     factors, left = _factors(spread, rows)
@@ -203,11 +220,14 @@ def _factors(covariance: Floats, rows: Floats) -> tuple[Floats, float]:
 
 
 def _widened(ratios: Floats) -> float:
-    """Return by how much errors exceed what was expected, believed as far as samples go."""
+    """Return by how much errors exceed what was expected, believed as far as samples go.
+
+    Bursts of slowness come and go, so what most errors need is not enough; and with few samples
+    the solutions that count were chosen for small errors.
+    """
     n = len(ratios)
-    found = float(np.quantile(np.abs(ratios), 0.9)) / 1.645
-    least = 0.85 if n < bank.FEW else 1.0  # with more samples, scales are fitted to them
-    return float(np.clip((found * n + _SAFE) / (n + _SAFE), least, 3.0))
+    found = float(np.quantile(np.abs(ratios), _MOST)) / 1.645
+    return float(np.clip((found * n + _USUAL * _SAFE) / (n + _SAFE) + _CHOSEN / n, 0.5, 4.0))
 
 
 def _shares(found: list[Solution], weights: Floats, design: Design) -> Floats:

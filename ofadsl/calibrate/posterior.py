@@ -19,6 +19,7 @@ from ofadsl.calibrate.nnls import Flags, Floats, nnls
 _CONSTANT = 0.5  # a priori the part of the latency that no layer explains
 _SOURCE_ALL = 0.3
 _SOURCE_ONE = 1.0
+_HOPELESS = 25.0  # so much less evidence is not looked at
 _MEMORY = 400.0  # how many measurements a drift lasts
 
 
@@ -29,6 +30,7 @@ class Problem:
     x: Floats
     totals: int
     sources: int
+    thin: Flags
     z: Floats
     likeness: Floats
     y: Floats
@@ -49,6 +51,8 @@ class Solution:
     positive: Flags
     hessian: Floats
     half: Floats
+    whole: Floats
+    """The inverse of the covariance of what the trend leaves."""
     white: Floats
     """The rest, whitened."""
     evidence: float
@@ -62,7 +66,7 @@ def solutions(
     smooth = problem.z @ problem.likeness @ problem.z.T
     single = problem.z @ problem.z.T
     drift = _drift(problem)
-    starts: dict[tuple[float, int, int], Flags] = {}
+    starts: dict[tuple[Columns, int], Flags] = {}
     picks = [(trend, *pick) for trend in trends for pick in _picks(problem, trend)]
     for setting in settings:
         noise = setting.noise**2 * problem.scale**2 / problem.weights
@@ -70,11 +74,12 @@ def solutions(
         own = own + np.diag(noise) + setting.drift**2 * drift
         lower = np.linalg.cholesky(own)
         half = np.linalg.inv(lower)
+        whole = half.T @ half
         logdet = float(np.log(np.diag(lower)).sum())
         x, y = half @ problem.x, half @ problem.y
         gram, target = x.T @ x, x.T @ y
         for trend, picked, scales, penalty in picks:
-            key = (trend.spread, len(picked), int(picked[-1]))
+            key = (trend, int(picked[-1]))
             hessian = gram[np.ix_(picked, picked)] + np.diag(scales**-2)
             start = starts.get(key, np.ones(len(picked), np.bool_))
             b, positive = nnls(hessian, target[picked], start)
@@ -90,6 +95,7 @@ def solutions(
                     positive=positive,
                     hessian=hessian,
                     half=half,
+                    whole=whole,
                     white=rest,
                     evidence=evidence,
                 )
@@ -97,11 +103,32 @@ def solutions(
     return found
 
 
-def weights_of(found: list[Solution]) -> Floats:
+def weights_of(problem: Problem, found: list[Solution]) -> Floats:
     """Return how much each solution counts; the sum is 1."""
-    evidence = np.array([solution.evidence for solution in found])
-    weights = np.exp(evidence - evidence.max())
+    scores = _scores(problem, found)
+    weights = np.exp(scores - scores.max())
     return np.asarray(weights / weights.sum())
+
+
+def evidence_of(problem: Problem, found: list[Solution]) -> float:
+    """Return how well all solutions together explain the samples."""
+    scores = _scores(problem, found)
+    return float(scores.max() + np.log(np.exp(scores - scores.max()).mean()))
+
+
+def _scores(problem: Problem, found: list[Solution]) -> Floats:
+    """Return the mean of evidence and of the density of samples that are left out.
+
+    Evidence depends on how wide priors are, which nobody knows; what is said of samples left out
+    does not, but with few samples it is chance: half of each does better than either.
+    """
+    evidence = np.array([solution.evidence for solution in found])
+    scores = np.full(len(found), -np.inf)
+    for i in np.flatnonzero(evidence > evidence.max() - _HOPELESS):
+        errors, deviations = left_out(problem, found[i])
+        density = -0.5 * (errors / deviations) ** 2 - np.log(deviations)
+        scores[i] = (evidence[i] + float(problem.weights @ density)) / 2
+    return scores
 
 
 def left_out(problem: Problem, solution: Solution) -> tuple[Floats, Floats]:
@@ -109,9 +136,8 @@ def left_out(problem: Problem, solution: Solution) -> tuple[Floats, Floats]:
     used = solution.picked[solution.positive]
     x = solution.half @ problem.x[:, used]
     part = np.ix_(solution.positive, solution.positive)
-    whole = solution.half.T @ solution.half
     cross = solution.half.T @ x
-    inverse = whole - cross @ np.linalg.solve(solution.hessian[part], cross.T)
+    inverse = solution.whole - cross @ np.linalg.solve(solution.hessian[part], cross.T)
     diagonal = np.maximum(np.diag(inverse), 1e-12)
     return np.asarray(inverse @ problem.y / diagonal), np.asarray(diagonal**-0.5)
 
@@ -155,6 +181,7 @@ def _picks(problem: Problem, trend: Columns) -> Iterator[tuple[NDArray[np.intp],
     columns = problem.x.shape[1]
     own = columns - problem.sources
     base = np.full(own, trend.spread)
+    base[problem.thin] = max(trend.thin, trend.spread)
     base[: problem.totals] = trend.total
     base[-1] = _CONSTANT
     match trend.sources:

@@ -15,6 +15,8 @@ from ofadsl.calibrate.workload import QUANTITIES
 _SHARE = 0.7  # of a deviation that follows the trend of its layer; the rest is the same for all
 _ROUGH = 0.05
 _WIDTH = 0.3
+_DENSE = 1 / 3
+_MATTERS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,6 +29,8 @@ class Design:
     y: Floats
     totals: int
     sources: int
+    thin: NDArray[np.bool_]
+    """Which columns are the work of ops that do little with each element."""
     launches: NDArray[np.bool_]
     """Which columns count kernels, or nothing at all: the host's part."""
     columns: Floats
@@ -68,6 +72,7 @@ def design_of(features: Features, x: Archs, y: Floats, sources: Sequence[Floats]
     launches = np.zeros(columns.shape[1], np.bool_)
     launches[:own] = kernels
     launches[own] = True
+    thin = np.append(_thin(mean, features.totals)[kept], False)
     totals = int(kept[: features.totals].sum())
     scale = _scale(features, rows[:, : own + 1], y, trend, cells)
     return Design(
@@ -77,10 +82,26 @@ def design_of(features: Features, x: Archs, y: Floats, sources: Sequence[Floats]
         y=y,
         totals=totals,
         sources=len(sources),
+        thin=thin,
         launches=launches,
         columns=columns,
         scale=scale,
     )
+
+
+def _thin(mean: Floats, totals: int) -> NDArray[np.bool_]:
+    """Return which columns are the work of classes that do little with each element.
+
+    What such a class takes says little of what the others do: a depthwise convolution waits for
+    memory where a pointwise one computes.
+    """
+    work = mean[totals:].reshape(-1, len(QUANTITIES))
+    macs, elements = work[:, 0], work[:, 1]
+    share = macs / max(float(macs.sum()), 1.0)
+    density = macs / np.maximum(elements, 1.0)
+    thin = np.zeros((len(work), len(QUANTITIES)), np.bool_)
+    thin[:, :2] = ((share > _MATTERS) & (density < _DENSE * float(share @ density)))[:, None]
+    return np.concatenate([np.zeros(totals, np.bool_), thin.reshape(-1)])
 
 
 def _scale(
