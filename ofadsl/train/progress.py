@@ -75,6 +75,7 @@ class Printed:
             rich.progress.TimeRemainingColumn(),
             console=self._console,
             disable=not self._console.is_terminal,
+            transient=True,  # what is left of it would repeat the last line
         )
         self._task: rich.progress.TaskID | None = None
         self._accuracies = ""
