@@ -62,7 +62,8 @@ def measure(options: argparse.Namespace, data: str) -> None:
         device=options.device,
         shown=True,
     )
-    asked = trials(base, options.schedules, options.seeds, alone=not options.supernets_only)
+    alone = not options.supernets_only
+    asked = trials(base, options.schedules, options.seeds, {}, alone=alone)
     results = []
     for trial in asked:
         print(f"{trial.schedule}, seed {trial.settings.seed}", flush=True)

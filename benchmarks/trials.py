@@ -11,7 +11,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,14 +109,22 @@ def carry_out(trial: Trial) -> Result:
     )
 
 
-def trials(base: Trial, schedules: Sequence[str], seeds: int, *, alone: bool) -> list[Trial]:
-    """Return the supernets of all schedules and seeds, and each arch alone."""
+def trials(
+    base: Trial, schedules: Sequence[str], seeds: int, rates: Mapping[str, float], *, alone: bool
+) -> list[Trial]:
+    """Return the supernets of all schedules and seeds, and each arch alone.
+
+    ``rates`` are learning rates of schedules that have another than the others.
+    """
+    wanted: list[tuple[str, Any]] = [(name, None) for name in schedules]
+    if alone:
+        wanted += [("single", arch) for arch in base.archs]
     found = []
     for seed in range(seeds):
-        again = replace(base, settings=replace(base.settings, seed=seed))
-        found += [replace(again, schedule=name) for name in schedules]
-        if alone:
-            found += [replace(again, schedule="single", arch=arch) for arch in base.archs]
+        for name, arch in wanted:
+            rate = rates.get(name, base.settings.learning_rate)
+            settings = replace(base.settings, seed=seed, learning_rate=rate)
+            found.append(replace(base, schedule=name, arch=arch, settings=settings))
     return found
 
 
