@@ -203,6 +203,7 @@ def test_a_function_is_imported_from_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = "def good(x): return x.sum(axis=1)\ndef bad(x): return 3\nnone = 3\n"
+    text += "def fails(x): return x[9999]\n"
     (tmp_path / "ofadsl_test_scores.py").write_text(text)
     monkeypatch.chdir(tmp_path)
     before = list(sys.path)
@@ -211,6 +212,8 @@ def test_a_function_is_imported_from_the_working_folder(
         assert imported("ofadsl_test_scores:good")(x).tolist() == x.sum(axis=1).tolist()
         with pytest.raises(Diagnostics, match="OFA234"):
             imported("ofadsl_test_scores:bad")(x)
+        with pytest.raises(Diagnostics, match=r"failed: IndexError.*ofadsl_test_scores\.py:4"):
+            imported("ofadsl_test_scores:fails")(x)
         for name in ("ofadsl_test_scores:missing", "ofadsl_test_scores:none", "no_such:f"):
             with pytest.raises(Diagnostics, match="OFA234"):
                 imported(name)

@@ -246,8 +246,11 @@ def test_a_search_goes_on_only_as_the_same_search(request_: Request) -> None:
 
 def test_only_a_folder_of_a_front_is_replaced(request_: Request) -> None:
     search(request_)
+    for name in ("verified.json", "verified-archs.jsonl", "verified-latency-pixel_7.jsonl"):
+        (request_.output / name).write_text("{}")
     search(replace(request_, points=2))
     assert len(list(request_.output.glob("arch-*.json"))) == 2
+    assert not list(request_.output.glob("verified*"))
     other = request_.output.parent / "other"
     other.mkdir()
     (other / "notes.txt").write_text("mine")

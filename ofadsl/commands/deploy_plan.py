@@ -11,8 +11,9 @@ from typing import Any
 from ofadsl.commands.answer import Answer, write_whole
 from ofadsl.commands.search import Request as Search
 from ofadsl.commands.search import search
+from ofadsl.commands.search_output import specialize_command
 from ofadsl.diagnostics import Diagnostics
-from ofadsl.search.front import Front, arch_name, read_front
+from ofadsl.search.front import Front, read_front
 from ofadsl.search.listing import shown
 from ofadsl.search.plan import Wish, read_plan
 
@@ -137,15 +138,8 @@ def _markdown(
         yield f"{limits}. The best of its front, without retraining:"
         yield ""
         yield "```"
-        yield _command(request, choice)
+        yield specialize_command(request.output / choice.name, choice.front)
         yield "```"
-
-
-def _command(request: Request, choice: Choice) -> str:
-    assert choice.front is not None
-    sets = "".join(f" --set {name}={value}" for name, value in choice.front.settings.items())
-    arch = request.output / choice.name / f"{arch_name(0)}.json"
-    return f"ofadsl specialize --space {request.space}{sets} --arch {arch} --weights WEIGHTS"
 
 
 def _data(request: Request, choice: Choice) -> dict[str, Any]:

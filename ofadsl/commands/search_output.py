@@ -21,7 +21,7 @@ from ofadsl.search.solve import Progress
 from ofadsl.search.thin import spread_out
 from ofadsl.search.vocabulary import ANALYTIC, MEASURED
 
-_FILE = re.compile(r"pareto\.json|report\.html|state\.npz|arch-\d{3,}\.json")
+_FILE = re.compile(r"pareto\.json|report\.html|state\.npz|arch-\d{3,}\.json|verified.*\.jsonl?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,7 +88,8 @@ def specialize_command(folder: Path, front: Front) -> str:
     """Return the command that takes the first subnet of a front out of its supernet."""
     sets = "".join(f" --set {name}={value}" for name, value in front.settings.items())
     arch = folder / f"{arch_name(0)}.json"
-    return f"ofadsl specialize --space {front.source}{sets} --arch {arch} --weights WEIGHTS"
+    weights = "--weights WEIGHTS --recompute-bn DATA"
+    return f"ofadsl specialize --space {front.source}{sets} --arch {arch} {weights}"
 
 
 def _text(data: Mapping[str, Any]) -> str:

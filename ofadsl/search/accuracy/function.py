@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,10 @@ def imported(name: str) -> Cost:
         raise fault("OFA234", f"{name[:80]} is no function", help=_HELP)
 
     def scores(x: Archs) -> Floats:
-        found = np.asarray(function(x))
+        try:
+            found = np.asarray(function(x))
+        except Exception as error:
+            raise fault("OFA234", f"{name[:80]} failed: {_said(error)}", help=_HELP) from error
         if found.shape != (len(x),) or found.dtype.kind not in "fiu":
             shape = f"{found.dtype} of the shape {found.shape}"
             message = f"{name[:80]} gave {shape} for {len(x)} archs"
@@ -41,3 +45,10 @@ def imported(name: str) -> Cost:
         return found.astype(np.float64)
 
     return scores
+
+
+def _said(error: Exception) -> str:
+    """Return what went wrong in code of others, and where."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}: {text}, at {frame.filename}:{frame.lineno}"
