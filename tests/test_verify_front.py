@@ -36,7 +36,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     front = folder / "front"
     ofadsl(
         "search", space, "--maximize", "accuracy", "--accuracy", "test_verify_front:score",
-        "--minimize", "latency[here]", "--fix", "resolution=8", "--generations", 3,
+        "--minimize", "latency[here]", "--fix", "resolution=12", "--generations", 3,
         "--population", 20, "--generated", generated, "-o", front,
     )  # fmt: skip
     return SimpleNamespace(front=front, weights=weights, generated=generated)
@@ -83,6 +83,7 @@ def test_what_cannot_be_tried_is_said(work: SimpleNamespace) -> None:
         estimator.write_text(text)
     assert "the accuracy was not evaluated" in told
     assert "this is not the machine of its table" in told
+    assert "nothing was verified" in told
 
 
 def test_a_folder_without_a_front_is_refused(tmp_path: Path) -> None:

@@ -6,23 +6,8 @@ from typing import Any
 
 import click
 
-from ofadsl.cli.options import FILE, JSON, SET
+from ofadsl.cli.options import FILE, JSON, SET, seconds
 from ofadsl.cli.printing import print_answer
-
-
-def seconds(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """Return `30s`, `5m` or `30` in seconds."""
-    if text is None:
-        return None
-    size = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
-    try:
-        found = float(text[:-1]) * size if size else float(text)
-    except ValueError:
-        found = -1.0
-    if not 0 < found < float("inf"):
-        raise click.BadParameter(f"{text!r} is no time: write 30s or 5m")
-    return found
-
 
 POSITIVE = click.IntRange(min=1)
 

@@ -52,7 +52,7 @@ class Request:
     confident: bool = False
     population: int = 1000
     generations: int = 200
-    time: float | None = None
+    time: float = float("inf")
     seed: int = 0
     points: int = 100
     resume: bool = False
@@ -98,7 +98,7 @@ def find(request: Request) -> tuple[Front, bytes]:
         population=request.population,
         generations=request.generations,
         seed=request.seed,
-        seconds=float("inf") if request.time is None else request.time,
+        seconds=request.time,
     )
     before = None
     if request.resume:

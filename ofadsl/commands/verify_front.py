@@ -84,7 +84,7 @@ def verify_front(request: Request, watching: Watching) -> Answer:
     data = {"archs": [arch_name(row) for row in rows], "checked": [_data(one) for one in checked]}
     write_whole(request.front / "verified.json", json.dumps(data, indent=2) + "\n")
     lines = (
-        *_table(checked, rows),
+        *(_table(checked, rows) if checked else ["nothing was verified"]),
         *(_said(one) for one in checked),
         *(f"note: {note}" for note in notes),
         f"wrote {request.front}/verified.json",

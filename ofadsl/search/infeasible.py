@@ -75,4 +75,5 @@ def _label(limit: Limit, batch: Batch, far: float, least: Mapping[str, int], bou
     side = {"<": "above", "<=": "above", ">": "below", ">=": "below"}.get(limit.op, "away")
     kind = ANALYTIC.get(limit.cost) or MEASURED.get(limit.cost.partition("[")[0])
     said = shown(value, "" if kind is None else kind.unit)
-    return f"the nearest subnet has {said}, {far:.2%} {side}"
+    by = f"{far:.2%}" if far < 10 else f"{far:,.0f} times"
+    return f"the nearest subnet has {said}, {by} {side}"

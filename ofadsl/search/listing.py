@@ -8,7 +8,7 @@ import numpy as np
 
 from ofadsl.search.front import Floats, Front, arch_name
 
-_STEPS = {"": ((1e9, "G"), (1e6, "M")), "B": ((1e6, " MB"), (1e3, " kB"))}
+_STEPS = {"": ((1e9, "G"), (1e6, "M"), (1e3, "k")), "B": ((1e6, " MB"), (1e3, " kB"))}
 
 
 def front_lines(front: Front, most: int) -> Iterator[str]:
