@@ -1,6 +1,6 @@
 # The one door: `make demo` and `make test` work in a fresh clone, and make .venv when it is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint ruff mypy imports stale pytest format bench clean
+.PHONY: help demo test lint ruff mypy imports stale pytest test-mobile test-mcu format bench clean
 .NOTPARALLEL:
 MAKEFLAGS += --keep-going
 
@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 $(STAMP): pyproject.toml constraints/cpu.txt
 	@test -x $(PY) || for python in $(PYTHON) python3.11 python3; do \
@@ -43,6 +43,18 @@ imports: $(STAMP)
 pytest: $(STAMP)
 	$(PY) -m pytest
 
+test-mobile: .venv-mobile/.installed ## exports to ExecuTorch, in an environment of its own
+	.venv-mobile/bin/python -m pytest -s -p no:anyio tests/test_export_mobile.py
+
+test-mcu: .venv-mcu/.installed ## exports to tflite, and memory and flash on microcontrollers
+	.venv-mcu/bin/python -m pytest -s -p no:anyio -p no:jaxtyping tests/test_export_mcu.py
+
+.venv-%/.installed: pyproject.toml constraints/cpu.txt | $(STAMP)
+	test -x .venv-$*/bin/python || $(PY) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet -c constraints/cpu.txt -e '.[$*]' \
+	  hypothesis pytest pytest-timeout
+	@touch $@
+
 stale: $(STAMP) ## do the committed generated packages match their spaces?
 	@if compgen -G 'generated/*/supernet.py' >/dev/null; then \
 	  echo "$(PY) -m ofadsl compile --check"; $(PY) -m ofadsl compile --check; \
@@ -59,5 +71,5 @@ bench: $(STAMP) ## measure: every benchmarks/bench_*.py
 	done
 
 clean: ## remove the environment, the caches and the builds
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-mobile .venv-mcu build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ import click
 from ofadsl.cli.options import FILE, JSON
 from ofadsl.cli.printing import print_answer
 
-FORMATS = ("onnx", "torch-export", "tflite")
+FORMATS = ("onnx", "torch-export", "executorch", "tflite")
 
 
 def batch(_: click.Context, __: click.Parameter, value: str) -> int | None:

@@ -72,6 +72,11 @@ EXPORTERS: Mapping[str, Entry] = {
         packages=("onnx", "onnxscript", "onnxruntime"),
     ),
     "torch-export": Entry(module="ofadsl.deploy.torch_export"),
+    "executorch": Entry(
+        module="ofadsl.deploy.executorch",
+        extra="mobile",
+        packages=("executorch", "torchao"),
+    ),
     "tflite": Entry(
         module="ofadsl.deploy.tflite",
         extra="mcu",
