@@ -18,7 +18,6 @@ from ofadsl.compiler.schedule.find import scaled, schedules_of
 from ofadsl.compiler.schedule.order import order_of
 from ofadsl.compiler.schedule.plan import Fixed, Schedule
 from ofadsl.compiler.tree import Checked
-from ofadsl.diagnostics import Diagnostics
 from ofadsl.space import extreme
 from ofadsl.specialize.archs import decode, read_json
 from ofadsl.specialize.weights import load_weights
@@ -26,12 +25,12 @@ from ofadsl.train.checkpoint import checkpoints
 from ofadsl.train.data.augment import RECIPES
 from ofadsl.train.data.open import open_data
 from ofadsl.train.data.workers import workers_for
-from ofadsl.train.distributed import check_device
+from ofadsl.train.distributed import check_device, one_voice
 from ofadsl.train.folder import last_metrics
 from ofadsl.train.pace import NEVER, Every
 from ofadsl.train.processes import Processes, processes
 from ofadsl.train.progress import Printed, Silent, Watch
-from ofadsl.train.run import Run
+from ofadsl.train.run import Run, check
 from ofadsl.train.run import run as train
 from ofadsl.train.settings import DEFAULT, Settings
 
@@ -64,17 +63,16 @@ class Request:
 def run(request: Request) -> Answer | None:
     """Train or go on; the first process answers. Raise Diagnostics for mistakes."""
     check_device(request.device)
-    with processes(request.device) as here:
-        try:
-            path, schedule = _run(request, here)
-        except Diagnostics:
-            if here.first:
-                raise
-            raise SystemExit(1) from None  # one process speaks for all
-        return _answer(path, schedule) if here.first else None
+    with processes(request.device) as here, _watch(here) as watch:
+        with one_voice(here):
+            asked = _asked(request, here, watch)
+            check(asked)
+        path = train(asked, watch, resume=request.resume)
+        return _answer(path, asked.schedule) if here.first else None
 
 
-def _run(request: Request, here: Processes) -> tuple[Path, Schedule]:
+def _asked(request: Request, here: Processes, watch: Watch) -> Run:
+    """Return the run with all that it needs, read and compiled."""
     checked = checked_space(request.space, request.settings)
     package = load_package(request.space, request.settings)
     schedule = _schedule(request, checked, package)
@@ -86,31 +84,29 @@ def _run(request: Request, here: Processes) -> tuple[Path, Schedule]:
         broken=request.broken,
         limit=request.limit,
     )
-    with torch.random.fork_rng(), _watch(here) as watch:
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.training.seed)
         supernet = package.supernet()
-        weights = _initial(request, supernet, watch)
-        for note in schedule.notes:
-            watch.say(f"note: {note}")
-        asked = Run(
-            folder=request.output,
-            supernet=supernet,
-            arch_class=package.module.Arch,
-            largest=_largest(checked, package),
-            space=checked.space,
-            graph=lower(checked),
-            space_hash=package.module.cost.SPACE_HASH,
-            schedule=schedule,
-            data=data,
-            settings=_training(request, here, schedule, watch),
-            group=here,
-            weights=weights,
-            recipe=request.recipe,
-            workers=workers_for(data) if request.workers is None else request.workers,
-            every=request.every,
-        )
-        path = train(asked, watch, resume=request.resume)
-    return path, schedule
+    weights = _initial(request, supernet, watch)
+    for note in schedule.notes:
+        watch.say(f"note: {note}")
+    return Run(
+        folder=request.output,
+        supernet=supernet,
+        arch_class=package.module.Arch,
+        largest=_largest(checked, package),
+        space=checked.space,
+        graph=lower(checked),
+        space_hash=package.module.cost.SPACE_HASH,
+        schedule=schedule,
+        data=data,
+        settings=_training(request, here, schedule, watch),
+        group=here,
+        weights=weights,
+        recipe=request.recipe,
+        workers=workers_for(data) if request.workers is None else request.workers,
+        every=request.every,
+    )
 
 
 def _schedule(request: Request, checked: Checked, package: Loaded) -> Schedule:

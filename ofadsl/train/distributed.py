@@ -15,7 +15,7 @@ import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from ofadsl.diagnostics import fault
+from ofadsl.diagnostics import Diagnostics, fault
 from ofadsl.train.processes import Processes
 
 
@@ -76,3 +76,14 @@ def leading(group: Processes) -> Iterator[bool]:
             distributed.broadcast_object_list(done)
     if not done[0]:
         raise SystemExit(1)
+
+
+@contextlib.contextmanager
+def one_voice(group: Processes) -> Iterator[None]:
+    """Let one process speak of mistakes that all of them find; the others end without a word."""
+    try:
+        yield
+    except Diagnostics:
+        if group.first:
+            raise
+        raise SystemExit(1) from None

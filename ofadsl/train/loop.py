@@ -66,6 +66,8 @@ def train(learner: Learner, job: Job, watch: Watch) -> None:
 
 def _phase(learner: Learner, job: Job, ddp: Net, pace: Pace, watch: Watch) -> None:
     leg = job.legs[learner.leg]
+    if leg.steps == 0:
+        return
     if learner.done == 0:
         learner.begin(leg.phase, graph=job.graph, trained=_before(job, learner.leg))
     now = teaching(learner, leg, ddp, job.settings, job.arch_class, job.largest)
