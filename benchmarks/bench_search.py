@@ -7,7 +7,8 @@
 3. Evaluations a second, end to end, with a fitted accuracy on mbv3. Goal: 10^5.
 4. Four constraints on mbv3, population 1000, 200 generations. Goal: 10 s.
 
-All on one core, in seconds of its time. The hypervolume is that below the worst values of a uniform sample, from the best.
+All on one core, in seconds of its time. The hypervolume lies between the best values and the worst
+of a uniform sample.
 
     python benchmarks/bench_search.py [--quick] [--only 1,2,3,4]
 """
@@ -162,7 +163,7 @@ class Scale:
 
 def beside_pymoo(folder: Path, seeds: int) -> None:
     target, latency = calibrated(folder)
-    generations = 20 if seeds < SEEDS else 60
+    generations = 10 if seeds < SEEDS else 25
     problem = posed(domain_of(target.space, {}), {"first": accuracy(target), "second": latency})
     runs: dict[str, list[tuple[Floats, float]]] = {name: [] for name in ("ours", *OPERATORS)}
     for seed in range(seeds):

@@ -1,7 +1,8 @@
 """NSGA-II on choice indices (Deb et al. 2002), whole populations at a time, in numpy.
 
 What is of its own: no arch is evaluated twice; every arch that nothing dominates is kept beside
-the population; a part of each generation are neighbours of these. Generation ``g`` of a search
+the population; most pairs lie near each other on that front, and a part of each generation are its
+archs with one choice changed. Generation ``g`` of a search
 draws from a stream of its own, (seed, g), so that a search goes on after a stop as if there had
 been none.
 """
@@ -19,7 +20,10 @@ from ofadsl.search.front import Archs
 from ofadsl.search.problem import Evaluated, Problem
 
 Hashes = NDArray[np.uint64]
-_NEIGHBOURS = 0.3  # of a generation: archs of the front with one choice changed
+_NEIGHBOURS = 0.35  # of a generation: archs of the front with one choice changed
+_TOURNAMENTS = 0.2  # of the pairs: from the population; the others lie near each other on the front
+_REACH = 0.1  # of the front: how far apart they lie at most
+_FEW = 8  # a smaller front has no neighbourhoods
 _STEP = 0.5  # of the mutations: to the next choice, not to any
 _ATTEMPTS = 4  # to find archs that are new
 _LAST_DRAW = 4096  # uniform samples; where none of them is new, there is nothing left to find
@@ -138,23 +142,42 @@ def _unseen(state: State, keys: dict[int, None], x: Archs) -> Archs:
 
 
 def _offspring(domain: Domain, state: State, count: int, rng: np.random.Generator) -> Archs:
-    """Return children of pairs that won tournaments, and neighbours of archs on the front."""
+    """Return children of pairs, mutated, and archs of the front with one choice changed."""
     near = int(count * _NEIGHBOURS) if len(state.front) else 0
-    pairs = (count - near + 1) // 2
-    number = len(state.population)
-    winners = rng.integers(number, size=(2, 2 * pairs)).min(axis=0)  # the best come first
-    parents = state.population.x[winners]
-    left, right = parents[:pairs], parents[pairs:]
+    left, right = _pairs(state, (count - near + 1) // 2, rng)
     swap = rng.integers(0, 2, left.shape, np.uint8).view(np.bool_)
     children = np.concatenate([np.where(swap, left, right), np.where(swap, right, left)])
     children = children[: count - near]
     places = len(domain.free)
-    hit = np.zeros(children.shape, np.bool_)
-    hit[:, domain.free] = rng.random((len(children), places), np.float32) < 1 / places
+    hit = np.zeros((count, left.shape[1]), np.bool_)
+    chance = rng.random((len(children), places), np.float32)
+    hit[: len(children), domain.free] = chance < 1 / places
     chosen = state.front.x[rng.integers(len(state.front), size=near)] if near else children[:0]
-    hit = np.concatenate([hit, np.zeros(chosen.shape, np.bool_)])
     hit[np.arange(count - near, count), domain.free[rng.integers(places, size=near)]] = True
     return domain.mend(_mutated(domain, np.concatenate([children, chosen]), hit, rng))
+
+
+def _pairs(state: State, count: int, rng: np.random.Generator) -> tuple[Archs, Archs]:
+    """Return parents: winners of tournaments, and archs that lie near each other on the front.
+
+    What is near in its objectives is often alike, so that children of such a pair are near too.
+    """
+    number, front = len(state.population), state.front
+    alike = int(count * (1 - _TOURNAMENTS)) if len(front) >= _FEW else 0
+    winners = rng.integers(number, size=(2, 2, count - alike)).min(axis=0)  # the best come first
+    left, right = state.population.x[winners]
+    if not alike:
+        return left, right
+    objective = rng.integers(front.values.shape[1])
+    order = np.argsort(front.values[:, objective], kind="stable")
+    first = rng.integers(len(front), size=alike)
+    reach = max(2, int(len(front) * _REACH))
+    other = first + rng.integers(-reach, reach + 1, size=alike)
+    second = np.clip(other, 0, len(front) - 1)
+    return (
+        np.concatenate([left, front.x[order[first]]]),
+        np.concatenate([right, front.x[order[second]]]),
+    )
 
 
 def _mutated(domain: Domain, x: Archs, hit: NDArray[np.bool_], rng: np.random.Generator) -> Archs:
