@@ -1,163 +1,172 @@
-"""The whole road on what ships with the project: check, compile, choose, specialise, measure.
+"""The whole road on what ships with the project, from a space to files that a device runs.
 
-Run it with `make demo`. It takes about a minute on two cores and needs nothing but the project.
+It is what a person would type: each step prints its command and runs it. Run it with `make demo`;
+it takes about two minutes on two cores, needs nothing but the project, and writes below `demo/`.
 """
 
 from __future__ import annotations
 
-import importlib
+import argparse
+import importlib.util
+import json
+import os
+import shlex
+import shutil
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-
-from ofadsl import nn
-from ofadsl.compiler.emit.package import compile_space, write
-from ofadsl.compiler.pipeline import checked_space
-from ofadsl.specialize.pipeline import specialize
-from ofadsl.specialize.verify import verify
-from ofadsl.specialize.write import Record, write_subnet
+from ofadsl.cli import main as ofadsl
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE = "spaces/mbv3.ofa"
-LIMIT = 300_000_000
-SEED = 0
+SPACE = "spaces/digits.ofa"
+MEMORY = "16 kB"
+EXPORT = ("onnx", "onnxruntime", "onnxscript")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Road:
+    """Where the road leads to, and how long it is."""
+
+    folder: str = "demo"
+    epochs: int = 10
+    measured: int = 12
+    evaluated: int = 48
+    more: str = ""
+    """Options of the commands that read images."""
+
+    @property
+    def weights(self) -> str:
+        """The options that give the supernet which was trained."""
+        return f"--weights {self.folder}/run/weights.safetensors"
 
 
 def main() -> None:
-    """Tell, step by step, what is done and what came out."""
+    """Go the road."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", metavar="FOLDER", help="in seconds, for tests: nothing is good")
+    folder = parser.parse_args().quick
+    road = Road()
+    if folder is not None:
+        road = Road(folder=folder, epochs=1, measured=6, evaluated=6, more="--limit 100")
+    os.chdir(ROOT)
     began = time.perf_counter()
-    cost, package = compile_step()
-    best = choose_step(cost, package)
-    folder = specialize_step(cost, package, best)
-    arch = package.Arch.from_dict(cost.decode(best[None])[0])
-    measure_step(package.Supernet().eval(), arch, folder)
-    say(f"Done in {time.perf_counter() - began:.0f} s. Try next:")
-    print("  ofadsl show spaces/mbv3.ofa")
-    print("  ofadsl specialize --arch arch.json --weights <an OFA checkpoint> -o my_subnet")
+    for number, step in enumerate(STEPS, start=1):
+        assert step.__doc__ is not None
+        print(f"\n{number}. {step.__doc__}", flush=True)
+        step(road)
+    print(f"\nDone in {time.perf_counter() - began:.0f} s. Look at")
+    print(f"  {road.folder}/front/report.html   the front, in a browser")
+    print(f"  {road.folder}/subnet/subnet.py    the network, as one would write it by hand")
+    print("and let subnets change places as a battery runs down:")
+    print(f"  {sys.executable} examples/adaptive.py {road.folder}/bundle")
 
 
-def compile_step() -> tuple[Any, Any]:
-    """Check and compile the space; return its cost model and its package."""
-    lines = len((ROOT / SOURCE).read_text().splitlines())
-    say(f"1. Check and compile {SOURCE}, a once-for-all MobileNetV3 in {lines} lines")
-    space = checked_space(ROOT / SOURCE).space
-    alone, every = space.size(with_resolution=False), space.size()
-    print(f"  It is valid for every choice, and holds {alone:,} distinct subnets")
-    print(f"  at each of {every // alone} resolutions: {every:.3g} in all.")
-    for path in write(compile_space(SOURCE), "generated"):
-        print(f"  wrote {path} ({path.stat().st_size:,} bytes)")
-    sys.path.insert(0, str(ROOT))
-    package = importlib.import_module("generated.mbv3")
-    ends = [package.Arch.smallest(), package.Arch.largest()]
-    rows = package.cost.encode([arch.to_dict() for arch in ends])
-    macs, params = package.cost.macs(rows), package.cost.params(rows)
-    print(f"  From {macs[0] / 1e6:.1f}M to {macs[1] / 1e6:.1f}M multiply-adds an image,")
-    print(f"  from {params[0] / 1e6:.2f}M to {params[1] / 1e6:.2f}M parameters.")
-    return package.cost, package
+def check(road: Road) -> None:
+    """A once-for-all MobileNetV3: every subnet is proven valid, then its supernet is written."""
+    run("check spaces/mbv3.ofa")
+    run(f"compile spaces/mbv3.ofa -o {road.folder}/generated")
 
 
-def choose_step(cost: Any, package: Any) -> np.ndarray:
-    """Return the choices of the arch with the most multiply-adds under the limit."""
-    say(f"2. Search for the subnet with the most multiply-adds under {LIMIT / 1e6:.0f}M")
-    rng = np.random.default_rng(SEED)
-    began = time.perf_counter()
-    population = cost.sample(4096, rng)
-    seen = len(population)
-    for _ in range(40):
-        score = np.where(cost.macs(population) <= LIMIT, cost.macs(population), 0)
-        parents = population[np.argsort(-score)[:256]]
-        mothers, fathers = parents[rng.integers(0, 256, (2, 2048))]
-        fresh = cost.sample(2048, rng)
-        children = np.where(rng.random(mothers.shape) < 0.5, mothers, fathers)
-        children = np.where(rng.random(mothers.shape) < 1 / mothers.shape[1], fresh, children)
-        population = np.concatenate([parents, children])
-        seen += len(children)
-    score = np.where(cost.macs(population) <= LIMIT, cost.macs(population), 0)
-    best: np.ndarray = population[score.argmax()]
-    seconds = time.perf_counter() - began
-    print(f"  Looked at {seen:,} archs in {seconds:.1f} s (seed {SEED}).")
-    arch = package.Arch.from_dict(cost.decode(best[None])[0])
-    print(f"  The best has {score.max():,} multiply-adds at {arch.resolution} x {arch.resolution}:")
-    for name, stage in arch.to_dict()["stages"].items():
-        blocks = ", ".join(f"{b['kernel']}x{b['kernel']} e{b['expand']}" for b in stage["blocks"])
-        print(f"    {name}: depth {stage['depth']}  ({blocks})")
-    return best
+def train(road: Road) -> None:
+    """A small space for the rest of the road: one supernet is trained, on digits of 8 x 8."""
+    anew(f"{road.folder}/run")
+    run(f"compile {SPACE} -o {road.folder}/generated")
+    length = f"--epochs {road.epochs} --evaluate-every {road.epochs}"
+    run(f"train {SPACE} --data digits {length} {road.more} -o {road.folder}/run")
 
 
-def specialize_step(cost: Any, package: Any, best: np.ndarray) -> Path:
-    """Take the subnet out of a supernet, verify it and write it; return its folder."""
-    say("3. Specialise it: a static network out of the supernet's weights")
-    torch.manual_seed(SEED)
-    supernet = package.Supernet().eval()
-    arch = package.Arch.from_dict(cost.decode(best[None])[0])
-    image = torch.randn(2, 3, arch.resolution, arch.resolution)
-    began = time.perf_counter()
-    subnet = specialize(supernet, arch, fold_bn=True)
-    seconds = time.perf_counter() - began
-    error = verify(subnet, supernet, arch, image, exact=False)
-    print("  The weights are random here; `ofadsl specialize --weights FILE` takes yours.")
-    print(f"  Traced, folded and raised to plain modules in {seconds * 1e3:.0f} ms;")
-    print(f"  it differs from the supernet by {error:.1e} of the mean output.")
-    folder = ROOT / "subnets" / "demo"
-    folder.parent.mkdir(exist_ok=True)
-    record = Record(
-        source=SOURCE,
-        arch=arch,
-        space_hash=cost.SPACE_HASH,
-        weights=None,
-        folded=True,
-        error=error,
+def measure(road: Road) -> None:
+    """This machine is timed on a few subnets, and the latency of all others follows."""
+    table = f"{road.folder}/here.jsonl"
+    anew(table)
+    run(f"measure {SPACE} -n {road.measured} -o {table}")
+    run(f"calibrate {SPACE} --table {table} --name here -o {road.folder}/generated")
+
+
+def evaluate(road: Road) -> None:
+    """Some subnets are evaluated: those that were timed, which lie far apart, and random ones."""
+    evals = f"{road.folder}/evals.jsonl"
+    anew(evals)
+    for archs in (f"{road.folder}/here.jsonl", f"sample:{road.evaluated}"):
+        shown = f"{road.weights} --data digits --archs {archs} {road.more}"
+        run(f"evaluate {SPACE} {shown} -o {evals}")
+    run(f"fit-accuracy {SPACE} {evals} -o {road.folder}/predictor.npz")
+
+
+def search(road: Road) -> None:
+    """The best subnets within a latency and a memory; the first are tried for real."""
+    limit = median(Path(road.folder) / "here.jsonl")
+    print(f"  The limit is the median of what was measured: {limit:.3g} ms.")
+    where = f"latency[here] <= {limit:.3g} ms and peak_memory <= {MEMORY}"
+    goals = f"--accuracy {road.folder}/predictor.npz --minimize 'latency[here]'"
+    run(
+        f"search {SPACE} {goals} --where '{where}' --dtype int8"
+        f" --generated {road.folder}/generated -o {road.folder}/front"
     )
-    size = write_subnet(folder, subnet, image[:1], record)
-    print(f"  {size.params:,} parameters, {size.macs:,} multiply-adds.")
-    assert size.macs == cost.macs(best[None])[0], "the cost model and the network disagree"
-    for path in sorted(folder.iterdir()):
-        if path.is_file():
-            print(f"  wrote {path.relative_to(ROOT)} ({path.stat().st_size:,} bytes)")
-    return folder
+    generated = f"--generated {road.folder}/generated"
+    run(f"verify {road.folder}/front -n 3 {road.weights} --data digits {generated}")
 
 
-def measure_step(supernet: torch.nn.Module, arch: Any, folder: Path) -> None:
-    """Measure the static subnet beside the supernet bound to the same arch."""
-    say("4. Measure: the static subnet beside the supernet, on this machine")
-    scope: dict[str, Any] = {"__name__": "subnet", "__file__": str(folder / "subnet.py")}
-    exec(compile((folder / "subnet.py").read_text(), scope["__file__"], "exec"), scope)
-    static = scope["load"]().to(memory_format=torch.channels_last)
-    bound = nn.bind(supernet, arch)
-    for batch in (1, 16):
-        x = torch.randn(batch, 3, arch.resolution, arch.resolution)
-        last = x.contiguous(memory_format=torch.channels_last)
-        slow, fast = interleaved(lambda x=x: bound(x), lambda last=last: static(last), 15)
-        print(
-            f"  batch {batch:2}: supernet {slow * 1e3:6.1f} ms, subnet {fast * 1e3:6.1f} ms"
-            f"  ({slow / fast:.1f} times as fast)"
-        )
+def specialize(road: Road) -> None:
+    """One subnet becomes plain PyTorch, with batch norm statistics of its own."""
+    run(
+        f"specialize --front {road.folder}/front {road.weights} --recompute-bn digits"
+        f" --generated {road.folder}/generated -o {road.folder}/subnet"
+    )
 
 
-def interleaved(
-    first: Callable[[], object], second: Callable[[], object], repeats: int
-) -> tuple[float, float]:
-    """Return the median seconds of both, measured in turn."""
-    times: tuple[list[float], list[float]] = ([], [])
-    with torch.inference_mode():
-        for turn in range(repeats + 3):
-            for run, own in zip((first, second), times, strict=True):
-                began = time.perf_counter()
-                run()
-                if turn >= 3:
-                    own.append(time.perf_counter() - began)
-    return statistics.median(times[0]), statistics.median(times[1])
+def export(road: Road) -> None:
+    """It is written for a runtime, in eight bits, and compared there on the digits."""
+    missing = [name for name in EXPORT if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f"  Left out: {', '.join(missing)} is not installed (pip install 'ofadsl[export]').")
+        return
+    images = "--format onnx --int8 --calibration digits"
+    run(f"export {road.folder}/subnet {images} -o {road.folder}/subnet.onnx")
 
 
-def say(text: str) -> None:
-    """Print a heading."""
-    print(f"\n{text}")
+def bundle(road: Road) -> None:
+    """Three subnets of the front in one file, to switch between at run time."""
+    run(f"bundle {road.folder}/front -k 3 {road.weights} --data digits -o {road.folder}/bundle")
+
+
+STEPS: tuple[Callable[[Road], None], ...] = (
+    check,
+    train,
+    measure,
+    evaluate,
+    search,
+    specialize,
+    export,
+    bundle,
+)
+
+
+def run(line: str) -> None:
+    """Print a command and run it; what it refuses ends the road."""
+    words = shlex.split(line)
+    print(f"  $ ofadsl {shlex.join(words)}", flush=True)
+    try:
+        ofadsl.main(words, prog_name="ofadsl", standalone_mode=False)
+    except SystemExit as end:
+        if end.code:
+            raise
+
+
+def anew(path: str) -> None:
+    """Remove what an earlier demo left, which a command would go on with."""
+    shutil.rmtree(path, ignore_errors=True)
+    Path(path).unlink(missing_ok=True)
+
+
+def median(table: Path) -> float:
+    """Return the median of the latencies in a table, in milliseconds."""
+    rows = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
+    return statistics.median(row["latency_ms"] for row in rows if "latency_ms" in row)
 
 
 if __name__ == "__main__":
