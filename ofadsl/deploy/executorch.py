@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -22,7 +21,7 @@ from torch import Tensor
 from torch._export.verifier import SpecViolationError
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-from ofadsl.deploy.exporter import Exporter, Run, Work, no_such_op
+from ofadsl.deploy.exporter import Exporter, Run, Work, in_torch_order, no_such_op
 from ofadsl.deploy.hush import hushed
 
 _UNKNOWN_OP = re.compile(r"Operator torch\._ops\.([\w.]+) is not in Core ATen")
@@ -36,9 +35,7 @@ class Executorch:
 
     def write(self, work: Work, path: Path) -> None:
         """Write the file, quantised where there are images to calibrate with."""
-        # XNNPACK orders the axes itself, and is confused by weights that are ordered already.
-        module = copy.deepcopy(work.module)
-        module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        module = in_torch_order(work.module)
         with hushed():
             program = torch.export.export(module, (work.example,))
             if work.calibration is not None:

@@ -5,6 +5,7 @@ To add a target, write a class with these methods in a file of its own, and ente
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -92,6 +93,16 @@ def find_exporter(name: str) -> Exporter:
     with hushed():  # some packages greet at their import
         exporter: Exporter = import_module(entry.module).EXPORTER
     return exporter
+
+
+def in_torch_order(module: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy whose weights lie in the order of their axes, not channels last.
+
+    Converters that order axes themselves are confused by weights that are ordered already.
+    """
+    module = copy.deepcopy(module)
+    module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return module
 
 
 def no_such_op(target: str, op: str) -> Exception:

@@ -21,7 +21,7 @@ from ai_edge_quantizer import quantizer, recipe
 from tflite_micro import runtime as micro
 from torch import Tensor
 
-from ofadsl.deploy.exporter import Exporter, Run, Work, no_such_op
+from ofadsl.deploy.exporter import Exporter, Run, Work, in_torch_order, no_such_op
 from ofadsl.deploy.hush import hushed
 from ofadsl.deploy.same_padding import same_padding
 from ofadsl.deploy.tflite_pack import packed
@@ -78,7 +78,7 @@ def arena(path: Path) -> dict[str, int]:
 
 
 def _converted(work: Work) -> bytes:
-    module = same_padding(work.module, work.example).eval()
+    module = same_padding(in_torch_order(work.module), work.example).eval()
     last = litert_torch.to_channel_last_io(module, args=[0]).eval()
     images = work.example.permute(0, 2, 3, 1).contiguous()
     try:
