@@ -64,6 +64,12 @@ def target_of(path: Path, settings: Mapping[str, str], source: str) -> Target:
 def _operations(space: Space, arch: Mapping[str, object]) -> Archs:
     """Return the choices of ``{"ops": [7, 8, ...]}``: which operation each layer has."""
     places = [i for i, dim in enumerate(space.dims) if dim.key == "op"]
+    others = [dim.var.name for dim in space.dims if dim.key != "op" and len(dim.var.values) > 1]
+    if others or not places:
+        rule = f"chooses {others[0]} too" if others else "has no choice of ops"
+        raise ValueError(f"ops alone is no arch here: {space.name} {rule}")
+    if strange := [str(key)[:40] for key in arch if key != "ops"]:
+        raise ValueError(f"{strange[0]} is no key beside ops")
     digits = arch["ops"]
     if not isinstance(digits, Sequence) or len(digits) != len(places):
         found = len(digits) if isinstance(digits, Sequence) else "no list"
@@ -71,7 +77,7 @@ def _operations(space: Space, arch: Mapping[str, object]) -> Archs:
     x = np.zeros(len(space.dims), np.uint8)
     for place, digit in zip(places, digits, strict=True):
         dim = space.dims[place]
-        if not isinstance(digit, int) or not 0 <= digit < len(dim.var.values):
+        if type(digit) is not int or not 0 <= digit < len(dim.var.values):
             last = len(dim.var.values) - 1
             raise ValueError(f"{dim.var.name} is {str(digit)[:40]}, not 0 to {last}")
         x[place] = digit

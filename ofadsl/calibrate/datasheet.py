@@ -64,7 +64,7 @@ def read_datasheet(path: Path) -> Datasheet:
     reading = open_table(path)
     try:
         said = tomllib.loads(reading.source.text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         message = f"{path} is no TOML: {str(error)[:120]}"
         raise fault("OFA140", message, help="write it as peak_flops = 15.7e12") from error
     for key in said:

@@ -21,6 +21,7 @@ from ofadsl.calibrate.features import Archs
 from ofadsl.calibrate.model import Estimator
 from ofadsl.calibrate.nnls import Floats
 from ofadsl.calibrate.workload import Layer
+from ofadsl.compiler.emit.text import shown_path
 
 _EXACT = 3e-5  # of the largest entry: what splitting a table may change
 _WIDTH = 100
@@ -67,7 +68,7 @@ def emit_latency(estimator: Estimator, target: Target, x: Archs, said: Provenanc
         **_said(said),
         "title": f"What subnets of {target.space.name} take on {said.device}, with intervals",
         "source": target.source,
-        "table": Path(said.table).name,
+        "table": shown_path(Path(said.table).name),
         "space": target.space.name,
         "hash": target.hash,
         "device": said.device,

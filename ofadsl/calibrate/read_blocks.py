@@ -81,6 +81,9 @@ def _csv(reading: Reading, quantity: str) -> Iterator[Line]:
         block = _block(reading, span, row)
         value = reading.number(span, mean, row[mean])
         spread = spread_of(reading, span, deviation, row.get(deviation, ""))
+        count = row.get("count", "")
+        if count and not (count.isascii() and count.isdigit()):
+            reading.reject("OFA137", "a count is a whole number", span, f"it is {count[:40]}")
         if block is not None:
             yield span, block, value, spread
 

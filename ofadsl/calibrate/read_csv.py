@@ -32,7 +32,7 @@ def read_csv(path: Path, archs: Path | None, encode: Encode, quantity: str) -> T
             reading.reject("OFA127", "an idx of a table is one of the archs", span, label)
         else:
             seen.add(cells[0])
-            rows.append(Row(x=known[cells[0]], y=value, order=float(cells[0])))
+            rows.append(Row(x=known[cells[0]], y=value, order=float(cells[0]), span=span))
     return table_from(reading, quantity, rows, {"device": path.stem})
 
 
@@ -46,7 +46,7 @@ def read_archs(path: Path, encode: Encode) -> dict[str, Archs]:
         if not all(cell.isascii() and cell.isdigit() and len(cell) <= 100 for cell in cells):
             reading.reject("OFA126", "archs are written in digits", span, "other characters")
             continue
-        if cells[0] in found:
+        if str(int(cells[0])) in found:
             reading.reject("OFA127", "an idx stands once", span, f"{cells[0]} again")
         arch = encoded(reading, span, _arch(columns, cells), encode)
         if arch is not None:
@@ -88,7 +88,7 @@ def _rows(reading: Reading, columns: list[str]) -> list[tuple[Span, list[str]]]:
 
 
 def _beside(path: Path) -> Path:
-    name = path.name.split("_latency")[0]
+    name = path.stem.split("_latency")[0]
     beside = path.with_name(f"{name}_archs.csv")
     if beside.is_file():
         return beside

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ofadsl.calibrate.nnls import Floats
-from ofadsl.calibrate.tables import Reading, open_table, reading_of
+from ofadsl.calibrate.tables import Reading, number_of, open_table, reading_of
 from ofadsl.diagnostics import Span, fault
 
 FEATURES = (
@@ -115,10 +115,7 @@ def _open(path: Path) -> Reading:
 
 def _number(reading: Reading, span: Span, name: str, text: str) -> float:
     """Return what a cell says: positive numbers, deviations may be 0."""
-    try:
-        value = float(text) if len(text) < 40 else math.nan
-    except ValueError:
-        value = math.nan
+    value = number_of(text)
     least = 0.0 if name in _DEVIATIONS else 1e-9
     if not (math.isfinite(value) and value >= least):
         shown = f"{name} is {text.strip()[:40] or 'missing'}"

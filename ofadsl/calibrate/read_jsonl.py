@@ -92,11 +92,11 @@ def _header(
     _known(reading, span, data, (*HEADER, *ALSO), "the first line")
     space = data.get("space", asked.space)
     if space != asked.space:  # no row of it can be read, so one report is enough
-        rule = f"the table is of the space {asked.space}"
+        rule = f"the table must be of the space {asked.space}"
         help = f"calibrate the space that was measured, {str(space)[:80]}"
         raise fault("OFA134", rule, span=span, label=f"of {str(space)[:80]}", help=help)
     if data.get("space_hash", asked.hash) != asked.hash:
-        rule = f"the table is of {asked.space} as it is compiled here"
+        rule = f"the table must be of {asked.space} as it is compiled here"
         help = "give the --set that was measured; if the space has changed since, measure again"
         raise fault("OFA134", rule, span=span, label="another space_hash", help=help)
     settings = [(key, value) for key, value in data.items() if key != "reference"]  # an arch
@@ -117,7 +117,9 @@ def _row(
     value = reading.number(span, quantity, data[quantity])
     arch = encoded(reading, span, data["arch"], asked.encode)
     noise = _noise(reading, span, data, quantity)
-    return None if arch is None else Row(x=arch, y=value, order=float(number), noise=noise)
+    if arch is None:
+        return None
+    return Row(x=arch, y=value, order=float(number), span=span, noise=noise)
 
 
 def _noise(reading: Reading, span: Span, data: Mapping[str, object], quantity: str) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,9 @@ from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, Span, fault
 HEADER = ("device", "batch", "dtype", "runtime", "date")
 UNSTEADY = 0.03  # of a value, by its own repeats: more than a good fit leaves unexplained
 LARGEST_REPORT = 20  # mistakes of one file that are shown
+RANGE = (1e-7, 1e12)  # what a value can be, whatever its unit
+APART = 1000  # times the median: no space is so wide, but a slip of a unit is
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +61,7 @@ class Row:
     x: Archs
     y: float
     order: float
+    span: Span
     noise: float = math.nan
 
 
@@ -83,23 +88,36 @@ class Reading:
         self.mistakes.append(item)
 
     def number(self, span: Span, name: str, text: object) -> float:
-        """Return a positive, finite number; else note a mistake and return NaN."""
-        value = math.nan
-        if isinstance(text, str | int | float) and not isinstance(text, bool):
-            try:
-                value = float(text)
-            except (ValueError, OverflowError):
-                value = math.nan
-        if not (math.isfinite(value) and value > 0):
-            shown = f"{name} is {str(text)[:40] or 'missing'}"
-            self.reject("OFA123", "a measurement is a positive number", span, shown)
-            return math.nan
-        return value
+        """Return a positive number of ``RANGE``; else note a mistake and return NaN."""
+        value = number_of(text)
+        if RANGE[0] <= value <= RANGE[1]:
+            return value
+        shown = f"{name} is {str(text)[:40] or 'missing'}"
+        rule = "a measurement is a positive number"
+        if value > 0:
+            rule += f" from {RANGE[0]:g} to {RANGE[1]:g}"
+        self.reject("OFA123", rule, span, shown)
+        return math.nan
 
     def finish(self) -> None:
         """Raise what was found."""
         if self.mistakes:
             raise Diagnostics(self.mistakes[:LARGEST_REPORT])
+
+
+def number_of(text: object) -> float:
+    """Return the number that a cell or a JSON value is, NaN where it is none.
+
+    Python alone would read 1_0 as ten, and the digits of any script.
+    """
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
+        return math.nan
+    if isinstance(text, str) and not (len(text) < 40 and _NUMBER.fullmatch(text.strip())):
+        return math.nan
+    try:
+        return float(text)
+    except OverflowError:
+        return math.nan
 
 
 def open_table(path: Path) -> Reading:
@@ -130,6 +148,7 @@ def table_from(
     settings: Mapping[str, str],
 ) -> Table:
     """Return the rows as a table, or raise what was found."""
+    _refuse_far(reading, quantity, rows)
     reading.finish()
     if not rows:
         raise fault("OFA124", f"{reading.source.path} holds no measurement")
@@ -143,6 +162,18 @@ def table_from(
         digest=reading.digest,
         noise=np.array([row.noise for row in rows]),
     )
+
+
+def _refuse_far(reading: Reading, quantity: str, rows: list[Row]) -> None:
+    """Note values that are so far from the others that they have another unit."""
+    known = [row for row in rows if row.y > 0]
+    middle = float(np.median([row.y for row in known])) if known else math.nan
+    for row in known:
+        if max(row.y / middle, middle / row.y) >= APART:
+            label = f"{quantity} is {row.y:g}, and the median of the table is {middle:g}"
+            rule = f"the values of a table are within {APART} times their median"
+            help = "is it in another unit? else leave the row out"
+            reading.reject("OFA123", rule, row.span, label, help)
 
 
 def strict_json(text: str) -> object:

@@ -67,8 +67,15 @@ def literal(value: object) -> str:
 
 
 def shown_path(path: str | Path) -> str:
-    """Return how generated files name a source: relative to here, with forward slashes."""
-    if str(path).startswith("prelude/"):
-        return str(path)
-    relative = os.path.relpath(path)
-    return Path(path).name if relative.startswith("..") else Path(relative).as_posix()
+    """Return how generated files name a source: relative to here, with forward slashes.
+
+    It stands in comments, in docstrings and between quotes, so what could end one is a `?`.
+    """
+    shown = str(path)
+    if not shown.startswith("prelude/"):
+        relative = os.path.relpath(path)
+        shown = Path(path).name if relative.startswith("..") else Path(relative).as_posix()
+    return "".join(c if c.isprintable() and c not in _ENDING else "?" for c in shown)
+
+
+_ENDING = '"\\'

@@ -1,0 +1,151 @@
+"""Tables, names and archs that are not what they should be: nothing of them is believed."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from packages import path_of
+
+from ofadsl.calibrate.archs import Target, target_of
+from ofadsl.calibrate.datasheet import read_datasheet
+from ofadsl.calibrate.emit import Provenance, emit_latency
+from ofadsl.calibrate.model import fit
+from ofadsl.calibrate.read import read_table
+from ofadsl.calibrate.read_features import read_features
+from ofadsl.calibrate.tables import number_of
+from ofadsl.cli import main
+from ofadsl.compiler.emit.text import shown_path
+from ofadsl.diagnostics import Diagnostics
+
+HEADER = {"device": "d", "batch": 1, "dtype": "float32", "runtime": "r", "date": "2026-01-01"}
+SPACES = Path(__file__).parents[1] / "spaces"
+
+
+@cache
+def target(name: str = "small") -> Target:
+    return target_of(path_of(name), {}, f"{name}.ofa")
+
+
+def table(path: Path, n: int = 8, changed: dict[int, object] | None = None) -> Path:
+    cost = target().cost
+    x = cost.sample(n, np.random.default_rng(0))
+    values = dict(enumerate((1 + cost.macs(x) / 1e6).tolist())) | (changed or {})
+    rows = [{"arch": arch, "latency_ms": values[i]} for i, arch in enumerate(cost.decode(x))]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in [HEADER, *rows]))
+    return path
+
+
+def run(*words: object) -> tuple[int, str]:
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def calibrate(tmp_path: Path, *more: object, given: Path | None = None) -> tuple[int, str]:
+    words = ["calibrate", path_of("small"), "--name", "d", "-o", tmp_path / "generated"]
+    return run(*words, "--table", given or table(tmp_path / "t.jsonl"), *more)
+
+
+@pytest.mark.parametrize(
+    "text", ["1_0", "\uff11", "0x10", "1e", "", " ", "nan", "inf", "1,5", "9" * 50]
+)
+def test_what_only_python_reads_as_a_number_is_none(text: str) -> None:
+    assert np.isnan(number_of(text))
+
+
+@pytest.mark.parametrize(("text", "value"), [(" 12 ", 12), ("1e3", 1000), (".5", 0.5), ("3.", 3)])
+def test_a_number_is_one_with_blanks_around_it(text: str, value: float) -> None:
+    assert number_of(text) == value
+
+
+@pytest.mark.parametrize("value", [1e300, 1e-300, 1e13, 1e-9, 10**400])
+def test_a_value_that_no_device_takes_is_named(tmp_path: Path, value: float) -> None:
+    with pytest.raises(Diagnostics) as caught:
+        read_table(table(tmp_path / "t.jsonl", changed={3: value}), target())
+    (item,) = caught.value.items
+    assert item.code == "OFA123"
+    assert item.span is not None
+    assert item.span.line == 5
+
+
+def test_a_value_in_another_unit_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Diagnostics) as caught:
+        read_table(table(tmp_path / "t.jsonl", changed={3: 1.2e-4, 5: 1e6}), target())
+    assert [item.span.line for item in caught.value.items if item.span] == [5, 7]
+    assert "another unit" in caught.value.items[0].help
+
+
+def test_an_idx_with_a_leading_zero_is_the_same_idx(tmp_path: Path) -> None:
+    (tmp_path / "s_archs.csv").write_text(f"idx,ops\n3,{'0' * 22}\n03,{'1' * 22}\n")
+    (tmp_path / "s_latency_d.csv").write_text("idx,latency_ms\n3,1.5\n")
+    fbnet = target_of(SPACES / "fbnet.ofa", {"data": "cifar"}, "fbnet.ofa")
+    with pytest.raises(Diagnostics) as caught:
+        read_table(tmp_path / "s_latency_d.csv", fbnet)
+    assert [item.code for item in caught.value.items] == ["OFA127"]
+
+
+def test_features_are_numbers_as_files_write_them(tmp_path: Path) -> None:
+    from ofadsl.calibrate.read_features import COLUMNS
+
+    path = tmp_path / "h.csv"
+    path.write_text(f"{','.join(COLUMNS)}\n1_0,{','.join(['1'] * (len(COLUMNS) - 1))}\n")
+    with pytest.raises(Diagnostics) as caught:
+        read_features(path)
+    assert caught.value.items[0].code == "OFA123"
+
+
+def test_a_number_of_a_datasheet_that_python_refuses_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "d.toml"
+    path.write_text(f"peak_flops = {'9' * 5000}\nbandwidth = 1e9\nlaunch_us = 1\n")
+    with pytest.raises(Diagnostics) as caught:
+        read_datasheet(path)
+    assert caught.value.items[0].code == "OFA140"
+
+
+EVIL = 'x\nraise SystemExit("run")\n#"""\\'
+
+
+def test_a_name_of_a_file_is_no_code(tmp_path: Path) -> None:
+    found = target_of(path_of("small"), {}, shown_path(tmp_path / f"{EVIL}.ofa"))
+    x = found.cost.sample(8, np.random.default_rng(0))
+    said = Provenance(
+        device="d",
+        quantity="latency_ms",
+        table=f"{EVIL}.jsonl",
+        digest="0",
+        settings={EVIL: EVIL},
+        samples=8,
+        rho=1.0,
+        mape=0.0,
+        coverage=1.0,
+    )
+    text = emit_latency(fit(found.features, x, np.arange(1.0, 9.0)), found, x, said)
+    module: dict[str, Any] = {}
+    exec(compile(text, "latency_d.py", "exec"), module)
+    assert module["SETTINGS"] == {EVIL: EVIL}
+
+
+@pytest.mark.parametrize("name", [f"{EVIL}.ofa", f"prelude/{EVIL}.ofa", "\udc80.ofa"])
+def test_a_path_is_shown_on_one_line_without_quotes(name: str) -> None:
+    shown = shown_path(name)
+    assert shown.isprintable()
+    assert not {'"', "\\"} & set(shown)
+
+
+@pytest.mark.parametrize("arch", [{"ops": []}, {"ops": [0, 0]}])
+def test_operations_alone_are_no_arch_of_a_space_with_other_choices(arch: object) -> None:
+    with pytest.raises(ValueError, match="ops alone is no arch here"):
+        target().encode(arch)
+
+
+def test_operations_are_numbers_and_nothing_else_is_said() -> None:
+    fbnet = target_of(SPACES / "fbnet.ofa", {"data": "cifar"}, "fbnet.ofa")
+    for arch in ({"ops": [True] * 22}, {"ops": [0] * 22, "zz": 1}):
+        with pytest.raises(ValueError, match=r"s1\.0\.op is True|zz is no key"):
+            fbnet.encode(arch)
