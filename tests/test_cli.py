@@ -139,6 +139,23 @@ def test_a_drawing_that_cannot_be_written(tmp_path: Path) -> None:
     assert "error[OFA099]" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("check", "stopped\n"), ("train", "--resume"), ("measure", "the same command goes on")],
+)
+def test_who_interrupts_is_told_how_to_go_on(
+    command: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main.commands[command], "callback", interrupted)
+    monkeypatch.setattr(main.commands[command], "params", [])
+    result = CliRunner().invoke(main, [command])
+    assert result.exit_code == 130
+    assert said in result.stderr
+
+
 def test_fmt_reads_and_writes_the_terminal() -> None:
     result = run("fmt", "-", text="block a{bn;act( relu )}")
     assert result.exit_code == 0

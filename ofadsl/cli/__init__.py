@@ -1,7 +1,8 @@
 """The command line: arguments to one verb, its result to the terminal.
 
 Exit status: 0 done; 1 the input is at fault, with diagnostics on stderr and nothing written;
-2 wrong usage. What a command needs is imported when it runs, so that help comes at once.
+2 wrong usage; 130 interrupted. What a command needs is imported when it runs, so that help comes
+at once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from ofadsl import __version__
 from ofadsl.cli.bundling import bundle
 from ofadsl.cli.checking import check, diff, fmt
 from ofadsl.cli.compiling import compile_, sample, show
-from ofadsl.cli.deploying import export
+from ofadsl.cli.deploying import export, quantize
 from ofadsl.cli.evaluating import evaluate
 from ofadsl.cli.group import Group
 from ofadsl.cli.latency import calibrate, measure, predict
@@ -51,6 +52,7 @@ COMMANDS = (
     train,
     evaluate,
     export,
+    quantize,
     bundle,
     fit_accuracy,
     search,

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 REPORT = "this is a mistake of ofadsl, not yours: please report it with the lines above"
 
+KEPT = {
+    "train": ": go on with --resume, from the last checkpoint",
+    "evaluate": ": what was evaluated is kept, and the same command goes on",
+    "measure": ": what was measured is kept, and the same command goes on",
+}
+"""What becomes of the work of a command that is interrupted."""
+
 
 class Group(click.Group):
     """Commands that report a user's mistakes as diagnostics, and end quietly when interrupted."""
@@ -24,6 +31,10 @@ class Group(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
+        except KeyboardInterrupt:
+            name = ctx.invoked_subcommand or ""
+            click.echo(f"\nstopped{KEPT.get(name, '')}", err=True)
+            ctx.exit(130)
         except AssertionError:
             import traceback
 
