@@ -11,10 +11,9 @@ from typing import Any
 from ofadsl.commands.answer import Answer, write_whole
 from ofadsl.commands.search import Request as Search
 from ofadsl.commands.search import search
-from ofadsl.commands.search_output import specialize_command
 from ofadsl.diagnostics import Diagnostics
 from ofadsl.search.front import Front, read_front
-from ofadsl.search.listing import shown
+from ofadsl.search.listing import shown, specialize_command
 from ofadsl.search.plan import Wish, read_plan
 
 NOTHING = {"OFA228", "OFA229"}
@@ -138,7 +137,7 @@ def _markdown(
         yield f"{limits}. The best of its front, without retraining:"
         yield ""
         yield "```"
-        yield specialize_command(request.output / choice.name, choice.front)
+        yield specialize_command(choice.front, str(request.output / choice.name))
         yield "```"
 
 

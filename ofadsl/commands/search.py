@@ -12,7 +12,7 @@ from ofadsl.calibrate.archs import Target, target_of
 from ofadsl.commands import search_columns as columns
 from ofadsl.commands.answer import Answer
 from ofadsl.commands.search_columns import Accuracy, Column
-from ofadsl.commands.search_output import Found, front_of, specialize_command, write_front
+from ofadsl.commands.search_output import Found, front_of, write_front
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import checked_space
@@ -23,7 +23,7 @@ from ofadsl.search.fixed import parse_fixed
 from ofadsl.search.front import Archs, Front, front_json
 from ofadsl.search.infeasible import infeasible, unreachable
 from ofadsl.search.least import least_costs
-from ofadsl.search.listing import front_lines
+from ofadsl.search.listing import front_lines, specialize_command
 from ofadsl.search.pose import Asked, Posed, check_asked, pose
 from ofadsl.search.problem import Evaluated
 from ofadsl.search.solve import Effort, Progress, solve
@@ -85,7 +85,7 @@ def search(request: Request) -> Answer:
         "",
         f"wrote {request.output}/pareto.json, report.html and {len(front.archs)} archs;",
         "the first as a network:",
-        f"  {specialize_command(request.output, front)}",
+        f"  {specialize_command(front, str(request.output))}",
     ]
     return Answer(lines=tuple(lines), data=front_json(front))
 
@@ -111,6 +111,7 @@ def find(request: Request) -> tuple[Front, bytes]:
         raise _nothing(request, setting, progress.nearest, progress)
     found = Found(
         target=setting.target,
+        source=request.space.as_posix(),
         settings=request.settings,
         posed=setting.posed,
         columns=setting.shown,

@@ -29,6 +29,8 @@ class Found:
     """What a front tells of its search."""
 
     target: Target
+    source: str
+    """The file of the space, as later commands find it."""
     settings: Mapping[str, str]
     posed: Posed
     columns: Mapping[str, Column]
@@ -51,7 +53,7 @@ def front_of(found: Found, progress: Progress, points: int) -> Front:
     return Front(
         space=found.target.space.name,
         space_hash=found.target.hash,
-        source=found.target.source,
+        source=found.source,
         settings=dict(found.settings),
         x=x,
         archs=tuple(found.target.cost.decode(x)),
@@ -82,14 +84,6 @@ def write_front(folder: Path, front: Front, state: bytes) -> None:
 
 def _is_ours(names: set[str]) -> bool:
     return "pareto.json" in names and all(map(_FILE.fullmatch, names))
-
-
-def specialize_command(folder: Path, front: Front) -> str:
-    """Return the command that takes the first subnet of a front out of its supernet."""
-    sets = "".join(f" --set {name}={value}" for name, value in front.settings.items())
-    arch = folder / f"{arch_name(0)}.json"
-    weights = "--weights WEIGHTS --recompute-bn DATA"
-    return f"ofadsl specialize --space {front.source}{sets} --arch {arch} {weights}"
 
 
 def _text(data: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
-"""A front as a small table for the terminal."""
+"""A front as a small table for the terminal, and the command that makes a network of a row."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 import numpy as np
@@ -32,6 +33,15 @@ def front_lines(front: Front, most: int) -> Iterator[str]:
         yield "  ".join([first, *rest]).rstrip()
     if len(rows) < len(front.archs):
         yield f"... {len(rows)} of {len(front.archs)} archs"
+
+
+def specialize_command(front: Front, folder: str, row: int = 0) -> str:
+    """Return the command that takes a subnet of the front in ``folder`` out of its supernet."""
+    words = ["ofadsl", "specialize", "--space", front.source]
+    for name, value in front.settings.items():
+        words += ["--set", f"{name}={value}"]
+    words += ["--arch", f"{folder}/{arch_name(row)}.json"]
+    return f"{shlex.join(words)} --weights WEIGHTS --recompute-bn DATA"
 
 
 def shown(value: float, unit: str) -> str:

@@ -13,6 +13,7 @@ import jinja2
 import numpy as np
 
 from ofadsl.search.front import Floats, Front, arch_name
+from ofadsl.search.listing import specialize_command
 from ofadsl.search.report.axis import shown
 from ofadsl.search.report.plot import Series, plot
 from ofadsl.search.report.stages import general, picture, ranges_of
@@ -78,15 +79,13 @@ def _series(front: Front) -> Iterator[Series]:
 
 def _rows(front: Front, columns: list[Series], folder: str) -> Iterator[Row]:
     ranges = ranges_of(front.archs)
-    sets = "".join(f" --set {name}={value}" for name, value in front.settings.items())
     for i, arch in enumerate(front.archs):
-        name = arch_name(i)
         yield Row(
-            name=name,
+            name=arch_name(i),
             cells=tuple((_cell(one, i), float(one.values[i])) for one in columns),
             general=general(arch),
             picture=picture(arch, ranges),
-            command=f"ofadsl specialize --space {front.source}{sets} --arch {folder}/{name}.json",
+            command=specialize_command(front, folder, i),
         )
 
 
