@@ -108,8 +108,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def unwritable(path: Path, error: OSError, kept: list[tuple[int, Path]]) -> Diagnostics:
     """Return the report of a disk that refuses (OFA203)."""
     reason = (error.strerror or str(error)).lower()
-    last = f"{kept[0][1].name} is whole: " if kept else ""
-    help = f"{last}make room and go on with --resume"
+    help = "give another folder with -o"
+    if kept:
+        help = f"{kept[0][1].name} is whole: make room and go on with --resume"
     return fault("OFA203", f"{path} cannot be written: {reason}", help=help)
 
 

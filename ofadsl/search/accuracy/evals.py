@@ -122,6 +122,6 @@ def _check_header(path: Path, span: Span, text: str, space_hash: str) -> None:
         raise fault("OFA230", rule, span=span, label="no space_hash", help=_HEADER)
     if found != space_hash:
         name = str(data.get("space", "a space"))[:60]
-        message = f"{path} holds archs of another {name}"
+        message = f"{path} holds archs of {name}, not of this space"
         help = "give the space, and the --set, that they were evaluated in"
         raise fault("OFA231", message, span=span, label=f"its hash is {found[:12]}", help=help)

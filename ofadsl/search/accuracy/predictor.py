@@ -85,7 +85,7 @@ def read_predictor(path: Path, *, space_hash: str, features: Features) -> Predic
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise _no_predictor(path, str(error)[:80]) from error
     if predictor.space_hash != space_hash:
-        message = f"{path} predicts archs of another {predictor.space[:60]}"
+        message = f"{path} predicts archs of {predictor.space[:60]}, not of this space"
         help = "fit it again, or give the --set that it was fitted with"
         raise fault("OFA231", message, help=help)
     if len(predictor.model.shift) != sum(features.widths):
