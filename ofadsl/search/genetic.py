@@ -25,7 +25,6 @@ _TOURNAMENTS = 0.2  # of the pairs: from the population; the others lie near eac
 _REACH = 0.1  # of the front: how far apart they lie at most
 _FEW = 8  # a smaller front has no neighbourhoods
 _STEP = 0.5  # of the mutations: to the next choice, not to any
-_ATTEMPTS = 4  # to find archs that are new
 _LAST_DRAW = 4096  # uniform samples; where none of them is new, there is nothing left to find
 _HASH = 0x0FA
 
@@ -122,13 +121,15 @@ def _new(domain: Domain, state: State, size: int, rng: np.random.Generator) -> t
     """Return archs that were never evaluated, and their hashes."""
     found: list[Archs] = []
     keys: dict[int, None] = {}
-    for _ in range(_ATTEMPTS):
+    for draw in (_offspring, _offspring, _beside):
         missing = size - len(keys)
         if missing > 0:
-            found.append(_unseen(state, keys, _offspring(domain, state, missing, rng)))
-    if not keys:
-        found.append(_unseen(state, keys, domain.sample(_LAST_DRAW, rng)))
-    return np.concatenate(found), np.array([*keys], np.uint64)
+            found.append(_unseen(state, keys, draw(domain, state, missing, rng)))
+    missing = size - len(keys)
+    if missing > 0:  # what is near is known: look anywhere
+        found.append(_unseen(state, keys, domain.sample(missing + _LAST_DRAW, rng)))
+    x = np.concatenate(found)[:size]
+    return x, np.array([*keys][:size], np.uint64)
 
 
 def _unseen(state: State, keys: dict[int, None], x: Archs) -> Archs:
@@ -155,6 +156,14 @@ def _offspring(domain: Domain, state: State, count: int, rng: np.random.Generato
     chosen = state.front.x[rng.integers(len(state.front), size=near)] if near else children[:0]
     hit[np.arange(count - near, count), domain.free[rng.integers(places, size=near)]] = True
     return domain.mend(_mutated(domain, np.concatenate([children, chosen]), hit, rng))
+
+
+def _beside(domain: Domain, state: State, count: int, rng: np.random.Generator) -> Archs:
+    """Return archs of all the population, not only of the best, with one choice changed."""
+    x = state.population.x[rng.integers(len(state.population), size=count)]
+    hit = np.zeros(x.shape, np.bool_)
+    hit[np.arange(count), domain.free[rng.integers(len(domain.free), size=count)]] = True
+    return domain.mend(_mutated(domain, x, hit, rng))
 
 
 def _pairs(state: State, count: int, rng: np.random.Generator) -> tuple[Archs, Archs]:
