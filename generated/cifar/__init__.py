@@ -5,7 +5,7 @@ from . import cost
 from .supernet import Arch, Supernet
 
 SOURCE = "spaces/cifar.ofa"
-SETTINGS: dict[str, object] = {"classes": 10, "width": 1.0}
+SETTINGS: dict[str, object] = {"width": 1.0, "classes": 10, "channels": 3}
 CHANNELS = 3
 """Channels of the images."""
 
