@@ -20,6 +20,7 @@ from ofadsl.calibrate.read import read_table
 from ofadsl.calibrate.read_features import read_features
 from ofadsl.calibrate.tables import number_of
 from ofadsl.cli import main
+from ofadsl.commands.foreign import with_foreign
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import Diagnostics
 
@@ -149,3 +150,81 @@ def test_operations_are_numbers_and_nothing_else_is_said() -> None:
     for arch in ({"ops": [True] * 22}, {"ops": [0] * 22, "zz": 1}):
         with pytest.raises(ValueError, match=r"s1\.0\.op is True|zz is no key"):
             fbnet.encode(arch)
+
+
+LISTS = {"ks": [3] * 20, "e": [4] * 20, "d": [2] * 5}
+FOREIGN: list[tuple[str, dict[str, Any]]] = [
+    ("mbv3", LISTS | {"r": [160]}),
+    ("mbv3", LISTS | {"r": 160, "wid": None}),
+    (
+        "autoformer",
+        {"layer_num": 13, "mlp_ratio": [4] * 13, "num_heads": [3] * 13, "embed_dim": [192] * 13},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "arch"), FOREIGN)
+def test_foreign_archs_are_those_of_the_space(name: str, arch: dict[str, Any]) -> None:
+    path = SPACES / f"{name}.ofa"
+    found = target_of(path, {}, path.name)
+    (read,) = found.cost.decode(with_foreign(found, path, {}, [].append).encode(arch)[None])
+    if name == "mbv3":
+        assert read["resolution"] == 160
+        assert read["stages"]["s5"] == {"depth": 2, "blocks": [{"kernel": 3, "expand": 4}] * 2}
+    else:
+        assert read["choices"] == {"embed": 192}
+        assert read["stages"]["layers"]["depth"] == 13
+
+
+def test_a_resolution_that_a_foreign_arch_lacks_is_told() -> None:
+    path = SPACES / "mbv3.ofa"
+    said: list[str] = []
+    with_foreign(target_of(path, {}, path.name), path, {}, said.append).encode(LISTS)
+    assert said == ["the arch has no resolution r; 224, the largest, is used"]
+
+
+def test_a_foreign_arch_of_another_space_is_named_with_its_file(tmp_path: Path) -> None:
+    lists = {"width": [16] * 3, "depth": [1], "kernel_size": [3], "expand_ratio": [1]}
+    assert calibrate(tmp_path)[0] == 0
+    arch = tmp_path / "arch.json"
+    arch.write_text(json.dumps(lists))
+    words = ["predict", path_of("small"), "--device", "d", "--arch", arch]
+    code, said = run(*words, "--generated", tmp_path / "generated")
+    assert code == 1
+    assert "OFA086" in said
+    assert str(arch) in said.replace("\n", "")
+
+
+def test_a_report_does_not_replace_a_table(tmp_path: Path) -> None:
+    given = table(tmp_path / "t.jsonl")
+    before = given.read_bytes()
+    code, said = calibrate(tmp_path, "--report", given, given=given)
+    assert (code, "OFA130" in said) == (1, True)
+    assert given.read_bytes() == before
+
+
+def test_a_table_is_no_source_of_itself(tmp_path: Path) -> None:
+    given = table(tmp_path / "t.jsonl")
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(given.read_bytes())
+    code, said = calibrate(tmp_path, "--sources", copy, given=given)
+    assert (code, "OFA131" in said) == (1, True)
+
+
+def test_a_quantity_is_none_of_the_names_of_an_estimator(tmp_path: Path) -> None:
+    code, said = calibrate(tmp_path, "--quantity", "interval_ms")
+    assert (code, "OFA130" in said) == (1, True)
+
+
+def test_equal_latencies_are_told_to_say_nothing_of_the_order(tmp_path: Path) -> None:
+    given = table(tmp_path / "t.jsonl", changed=dict.fromkeys(range(8), 2.0))
+    code, said = calibrate(tmp_path, given=given)
+    assert code == 0
+    assert "all measurements are equal" in said
+
+
+def test_a_measurement_far_from_all_others_is_shown(tmp_path: Path) -> None:
+    given = table(tmp_path / "t.jsonl", 20, changed={7: 50.0})
+    code, said = calibrate(tmp_path, given=given)
+    assert code == 0
+    assert "1 of 20 measurements are far from what the others tell: 50, where" in said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +31,8 @@ class Target:
     features: Features
     cost: Any
     """The generated cost model: encode, decode, sample, macs."""
+    foreign: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda arch: arch
+    """From archs as others write them to our form; what is no such arch is left as it is."""
 
     def encode(self, arch: object) -> Archs:
         """Return the choices of one arch; raise ValueError for one outside the space."""
@@ -38,10 +40,14 @@ class Target:
             raise ValueError("an arch is a JSON object")
         if "ops" in arch:
             return _operations(self.space, arch)
-        if "ks" in arch:
-            arch = _from_lists(self.space, arch)
+        plain = {*arch} == _LISTS and isinstance(arch["r"], int)
+        arch = _from_lists(self.space, arch) if plain else self.foreign(arch)
         found: Archs = self.cost.encode([arch])[0]
         return found
+
+
+_LISTS = {"d", "ks", "e", "r"}
+"""The keys of an arch of OFA that says all; a table has thousands of them."""
 
 
 def target_of(path: Path, settings: Mapping[str, str], source: str) -> Target:

@@ -15,6 +15,7 @@ from ofadsl.calibrate.tables import Table
 _FOLDS = 5
 _NINETY = 1.645
 _NOISY = 0.1
+_FAR = 2.0  # times what the others tell
 _FEW = 10
 _DRIFT = 2.5  # standard errors
 
@@ -50,6 +51,12 @@ class Quality:
             yield f"{n} measurements are few, so the order can be wrong: measure ten or more"
         if self.mape > _NOISY:
             yield f"the table is noisy: {self.mape:.0%} is not explained by what the subnets do"
+        if np.ptp(self.y) == 0:
+            yield "all measurements are equal: the table does not say which arch is faster"
+        far = np.flatnonzero(np.abs(np.log(np.maximum(self.mean, 1e-9) / self.y)) > np.log(_FAR))
+        if len(far) and len(far) <= n // _FEW:
+            first = f"{self.y[far[0]]:.4g}, where the others tell {self.mean[far[0]]:.4g}"
+            yield f"{len(far)} of {n} measurements are far from what the others tell: {first}"
         error = self.mean / self.y - 1
         slope = rank_correlation(self.order, error)
         if n >= 2 * _FEW and abs(slope) * np.sqrt(n) > _DRIFT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from ofadsl.calibrate.source import cell_table
 from ofadsl.calibrate.tables import Table
 from ofadsl.commands.answer import Answer, write_whole
 from ofadsl.commands.estimators import check_name, estimator_path
+from ofadsl.commands.foreign import with_foreign
 from ofadsl.commands.unmeasured import Output, from_blocks, from_datasheet
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import fault
@@ -49,7 +50,12 @@ class Request:
 def calibrate(request: Request) -> Answer:
     """Write the estimator that the request asks for."""
     check_name(request.name, request.quantity)
+    if request.report is not None and request.report.suffix.lower() != ".svg":
+        message = f"the report {request.report} would be no SVG by its name"
+        raise fault("OFA130", message, help="name it as OUT.svg")
     target = target_of(request.space, request.settings, shown_path(request.space))
+    said: dict[str, None] = {}
+    target = with_foreign(target, request.space, request.settings, said.setdefault)
     output = Output(quantity=request.quantity, name=request.name, folder=request.output)
     whole = request.table is not None and not is_blocks(request.table)
     if not whole and (request.report is not None or request.sources):
@@ -61,10 +67,10 @@ def calibrate(request: Request) -> Answer:
         raise fault("OFA131", "there is nothing to calibrate with", help="give --table")
     if is_blocks(request.table):
         return from_blocks(target, request.table, output)
-    return _measured(request, request.table, target)
+    return _measured(request, request.table, target, said)
 
 
-def _measured(request: Request, path: Path, target: Target) -> Answer:
+def _measured(request: Request, path: Path, target: Target, read_as: Iterable[str]) -> Answer:
     """Fit, check by cross-validation and write the estimator."""
     table = read_table(path, target, archs=request.archs, quantity=request.quantity)
     if len(table.y) < LEAST:
@@ -75,7 +81,7 @@ def _measured(request: Request, path: Path, target: Target) -> Answer:
     if len(table.y) > MOST:
         used = _some(table)
         notes.append(f"{MOST} of {len(table.y)} measurements are used, evenly spaced")
-    sources = [_source(path, request, target) for path in request.sources]
+    sources = [_source(path, request, target, table.digest) for path in request.sources]
     quality = cross_validated(target.features, used, sources)
     estimator = fit(target.features, used.x, used.y, sources=sources, order=used.order)
     said = Provenance(
@@ -91,7 +97,7 @@ def _measured(request: Request, path: Path, target: Target) -> Answer:
     )
     written = estimator_path(request.output, target, request.quantity, request.name)
     write_whole(written, emit_latency(estimator, target, used.x, said))
-    notes += [*table.warnings(), *quality.warnings()]
+    notes += [*read_as, *table.warnings(), *quality.warnings()]
     if estimator.launch is not None:
         notes.append("kernels are launched while others compute: a soft maximum, not a sum")
     shares = zip([*map(str, request.sources), "none of them"], estimator.sources, strict=True)
@@ -122,10 +128,13 @@ def _measured(request: Request, path: Path, target: Target) -> Answer:
     return Answer(lines=tuple(lines), data=data)
 
 
-def _source(path: Path, request: Request, target: Target) -> Floats:
+def _source(path: Path, request: Request, target: Target, own: str) -> Floats:
     if is_blocks(path):
         return summed(target, read_blocks(path, request.quantity)).estimator.compute[:, 0]
     table = read_table(path, target, archs=request.archs, quantity=request.quantity)
+    if table.digest == own:
+        message = f"{path} is the table that is calibrated, and would predict itself"
+        raise fault("OFA131", message, help="sources are tables of other devices")
     return cell_table(target.features, table.x, table.y)
 
 

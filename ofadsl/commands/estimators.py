@@ -35,7 +35,7 @@ def estimator_path(folder: Path, target: Target, quantity: str, device: str) -> 
 
 def check_name(name: str, quantity: str) -> None:
     """Raise OFA130 for a device or a quantity that cannot be part of a file's name."""
-    if not _QUANTITY.fullmatch(quantity):
+    if not _QUANTITY.fullmatch(quantity) or quantity.startswith("interval_"):
         message = f"{quantity[:40]!r} is no quantity with a unit"
         raise fault("OFA130", message, help="write it as latency_ms or energy_mj")
     if not _NAME.fullmatch(name):

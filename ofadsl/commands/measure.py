@@ -27,6 +27,7 @@ from ofadsl.calibrate.measure.journal import Journal, open_journal
 from ofadsl.calibrate.measure.session import Plan, Session, Step, measured
 from ofadsl.calibrate.measure.visit import Timed
 from ofadsl.commands.answer import Answer
+from ofadsl.commands.foreign import with_foreign
 from ofadsl.commands.packages import load_package
 from ofadsl.commands.runners import (
     Setting,
@@ -75,12 +76,14 @@ def measure(request: Request, watch: Watch = lambda step: None) -> Answer:
     """Measure what the table lacks; an arch's row is kept whatever happens after."""
     check_setting(request.setting)
     target = target_of(request.space, request.settings, shown_path(request.space))
+    said: dict[str, None] = {}
+    target = with_foreign(target, request.space, request.settings, said.setdefault)
     space = at_resolutions(target, request.resolutions)
     wanted = _wanted(request, target, space)
     journal = _journal(request, target, space)
     there = {_key(_encoded(row.arch, target, request.output)) for row in journal.rows}
     todo = [x for x in wanted if _key(x) not in there]
-    notes = [f"note: {note}" for note in journal.notes]
+    notes = [f"note: {note}" for note in (*said, *journal.notes)]
     before = len(journal.rows)
     if todo:
         if before:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from ofadsl.calibrate.archs import Target, target_of
 from ofadsl.calibrate.tables import strict_json
 from ofadsl.commands.answer import Answer
 from ofadsl.commands.estimators import check_name, estimator_path, load_estimator
+from ofadsl.commands.foreign import with_foreign
 from ofadsl.compiler.emit.text import shown_path
-from ofadsl.diagnostics import fault
+from ofadsl.diagnostics import Diagnostics, fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ def predict(question: Question) -> Answer:
     """Return what archs take on a device that has been calibrated."""
     check_name(question.device, question.quantity)
     target = target_of(question.space, question.settings, shown_path(question.space))
+    said: dict[str, None] = {}
+    target = with_foreign(target, question.space, question.settings, said.setdefault)
     path = estimator_path(question.generated, target, question.quantity, question.device)
     module = load_estimator(path, target)
     x = np.stack([_arch(path, target) for path in question.archs])
@@ -48,6 +51,7 @@ def predict(question: Question) -> Answer:
         f"{path}: {m:.4g} {unit}, {question.coverage:.0%} between {a:.4g} and {b:.4g}"
         for path, m, a, b in zip(question.archs, means, low, high, strict=True)
     ]
+    lines += [f"note: {note}" for note in said]
     if not module.SAMPLES:
         lines.append(f"note: {module.BASIS}")
     return Answer(
@@ -58,6 +62,9 @@ def predict(question: Question) -> Answer:
 def _arch(path: Path, target: Target) -> Any:
     try:
         return target.encode(strict_json(path.read_text(encoding="utf-8")))
+    except Diagnostics as report:
+        items = [replace(item, message=f"{path}: {item.message}") for item in report.items]
+        raise Diagnostics(items) from report
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise fault("OFA089", f"the arch {path} cannot be read: {reason}") from error
