@@ -29,6 +29,7 @@ from ofadsl.calibrate.measure.visit import Pace, Timed, visit
 from ofadsl.calibrate.read import read_table
 from ofadsl.cli import main
 from ofadsl.commands import runners
+from ofadsl.commands.estimators import estimator_path, load_estimator
 from ofadsl.commands.measure import Request, measure
 from ofadsl.commands.runners import Setting, check_setting, runner
 from ofadsl.diagnostics import Diagnostics
@@ -463,6 +464,8 @@ def test_a_limit_that_is_too_short_is_told(tmp_path: Path) -> None:
     [
         Setting(device="cuda"),
         Setting(runtime="onnxruntime", dtype="bf16"),
+        Setting(dtype="int8"),
+        Setting(runtime="compile", dtype="int8"),
     ],
 )
 def test_a_setting_that_is_not_possible_is_refused(
@@ -507,6 +510,47 @@ def test_onnxruntime_runs_a_network() -> None:
     assert runners.versions(setting).keys() == {"torch", "onnxruntime"}
 
 
+def test_int8_is_run_quantised(monkeypatch: pytest.MonkeyPatch) -> None:
+    onnx = pytest.importorskip("onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    load, ops = onnxruntime.InferenceSession, []
+
+    def session(path: str, *more: Any, **named: Any) -> Any:
+        ops.append({node.op_type for node in onnx.load(path).graph.node})
+        return load(path, *more, **named)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    for dtype, quantised in (("fp32", False), ("int8", True)):
+        setting = Setting(runtime="onnxruntime", dtype=dtype)
+        check_setting(setting)
+        assert runner(torch.nn.Conv2d(3, 4, 3), torch.randn(1, 3, 8, 8), setting)() > 0
+        assert ("QuantizeLinear" in ops[-1]) == quantised
+
+
+def test_an_estimator_says_that_it_is_of_int8(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    table, out = tmp_path / "t.jsonl", tmp_path / "generated"
+    setting = Setting(runtime="onnxruntime", dtype="int8")
+    measure(small(table, number=5, setting=setting))
+    assert lines(table)[0]["dtype"] == "int8"
+    words = ["calibrate", str(SMALL), "--table", str(table), "--name", "here", "-o", str(out)]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    path = estimator_path(out, target(), "latency_ms", "here")
+    said = load_estimator(path, target()).SETTINGS
+    assert (said["dtype"], said["runtime"]) == ("int8", "onnxruntime")
+
+
+def test_a_table_of_another_dtype_is_refused_by_the_short_option(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    table = tmp_path / "t.jsonl"
+    measure(small(table, number=1))
+    words = ["measure", str(SMALL), "-n", "2", "-o", str(table), "--int8"]
+    result = CliRunner().invoke(main, [*words, "--runtime", "onnxruntime"])
+    assert result.exit_code == 1
+    assert "with dtype float32, and this would be int8" in result.output
+
+
 def test_the_command_measures_and_says_how_far_it_is(tmp_path: Path) -> None:
     table = tmp_path / "t.jsonl"
     words = ["measure", str(SMALL), "-n", "2", "-o", str(table), "--time", "1m"]
@@ -516,7 +560,10 @@ def test_the_command_measures_and_says_how_far_it_is(tmp_path: Path) -> None:
     assert result.stderr.startswith("measuring: 0 of 2\nmeasuring: 0 of 2, about ")
 
 
-@pytest.mark.parametrize("words", [["--time", "soon"], ["-n", "0"], ["--runtime", "tvm"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--time", "soon"], ["-n", "0"], ["--runtime", "tvm"], ["--dtype", "fp16", "--int8"]],
+)
 def test_a_wrong_option_is_refused(tmp_path: Path, words: list[str]) -> None:
     table = str(tmp_path / "t.jsonl")
     assert CliRunner().invoke(main, ["measure", str(SMALL), "-o", table, *words]).exit_code == 2

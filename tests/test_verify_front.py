@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -84,6 +85,23 @@ def test_what_cannot_be_tried_is_said(work: SimpleNamespace) -> None:
     assert "the accuracy was not evaluated" in told
     assert "this is not the machine of its table" in told
     assert "nothing was verified" in told
+
+
+def test_subnets_are_measured_in_the_dtype_of_the_table(
+    work: SimpleNamespace, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    front = shutil.copytree(work.front, tmp_path / "front")
+    generated = shutil.copytree(work.generated, tmp_path / "generated")
+    estimator = generated / "digits" / "latency_here.py"
+    text = estimator.read_text()
+    for old, new in (('"dtype": "float32"', '"int8"'), ('"runtime": "eager"', '"onnxruntime"')):
+        assert old in text
+        text = text.replace(old, f"{old.partition(':')[0]}: {new}")
+    estimator.write_text(text)
+    ofadsl("verify", front, "-n", 1, "--generated", generated)
+    header = json.loads((front / "verified-latency-here.jsonl").read_text().partition("\n")[0])
+    assert (header["dtype"], header["runtime"]) == ("int8", "onnxruntime")
 
 
 def test_a_folder_without_a_front_is_refused(tmp_path: Path) -> None:

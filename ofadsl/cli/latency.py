@@ -24,9 +24,8 @@ from ofadsl.cli.printing import print_answer
     default="eager",
     show_default=True,
 )
-@click.option(
-    "--dtype", type=click.Choice(["fp32", "fp16", "bf16"]), default="fp32", show_default=True
-)
+@click.option("--dtype", type=click.Choice(["fp32", "fp16", "bf16", "int8"]), show_default="fp32")
+@click.option("--int8", is_flag=True, help="The same as --dtype int8.")
 @click.option("--name", help="What the table calls the device; default: its processor.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Other seeds give other archs.")
 @click.option("--resolution", "resolutions", type=int, multiple=True, help="Only it; repeat it.")
@@ -53,11 +52,19 @@ def measure(**options: Any) -> None:
     from ofadsl.commands.runners import Setting
 
     as_json = options.pop("as_json")
+    options["dtype"] = _dtype(options["dtype"], int8=options.pop("int8"))
     names = ("device", "runtime", "dtype", "batch", "threads")
     setting = Setting(**{name: options.pop(name) for name in names})
     with watching("measuring") as watch:
         answer = run(Request(setting=setting, **options), watch)
     print_answer(answer, as_json)
+
+
+def _dtype(dtype: str | None, *, int8: bool) -> str:
+    """Return the one dtype that the options name."""
+    if int8 and dtype not in (None, "int8"):
+        raise click.UsageError(f"give --dtype {dtype} or --int8, one of them")
+    return "int8" if int8 else dtype or "fp32"
 
 
 @click.command()
