@@ -75,6 +75,8 @@ def test_a_report_as_json(wrong: Path) -> None:
         ["nothing"],
         ["check"],
         ["check", SMALL, "--set", "width"],
+        ["show", SMALL, "--epochs", "5"],
+        ["sample", SMALL, "--seed", "-1"],
         ["compile"],
         ["sample", SMALL, "-n", "0"],
         ["specialize"],
@@ -82,6 +84,18 @@ def test_a_report_as_json(wrong: Path) -> None:
 )
 def test_wrong_usage_is_exit_status_2(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+def test_nothing_to_compare_is_no_success(tmp_path: Path) -> None:
+    result = run("compile", "-o", str(tmp_path), "--check")
+    assert result.exit_code == 1
+    assert "holds no package" in result.stderr
+
+
+def test_help_tells_each_command_to_the_end() -> None:
+    text = " ".join(run("--help").stdout.split())
+    for name, command in main.commands.items():
+        assert f"{name} {' '.join((command.help or '').split('.')[0].split())}" in text
 
 
 @pytest.mark.parametrize("command", ["check", "show", "sample", "compile"])

@@ -24,40 +24,44 @@ from ofadsl.cli.training import train
 from ofadsl.cli.verifying import verify
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
 @click.version_option(__version__, prog_name="ofadsl")
 def main() -> None:
-    """Compile search spaces of once-for-all networks, and take subnets out of them.
+    """Compile, train and search once-for-all networks, and bring their subnets to devices.
 
     \b
     Example:
-      ofadsl compile spaces/mbv3.ofa
-      ofadsl sample spaces/mbv3.ofa > arch.json
-      ofadsl specialize --arch arch.json -o subnet
+      ofadsl compile spaces/digits.ofa
+      ofadsl train spaces/digits.ofa --data digits --epochs 10 -o run
+      ofadsl sample spaces/digits.ofa > arch.json
+      ofadsl specialize --arch arch.json --weights run/weights.safetensors \\
+          --recompute-bn digits -o subnet
     """
 
 
 COMMANDS = (
     check,
-    compile_,
     show,
-    sample,
     fmt,
     diff,
-    specialize,
-    convert_weights,
+    sample,
+    compile_,
+    train,
+    evaluate,
+    fit_accuracy,
     measure,
     calibrate,
     predict,
-    train,
-    evaluate,
-    export,
-    quantize,
-    bundle,
-    fit_accuracy,
     search,
     verify,
     deploy_plan,
+    specialize,
+    convert_weights,
+    export,
+    quantize,
+    bundle,
 )
 for _command in COMMANDS:
     main.add_command(_command)

@@ -13,7 +13,7 @@ from ofadsl.cli.printing import print_answer
 @click.command()
 @click.argument("front", type=FILE)
 @click.option("--weights", type=FILE, help="A checkpoint of the supernet.")
-@click.option("--data", help="Images to recompute statistics from: digits, or a folder.")
+@click.option("--data", metavar="DIR|digits", help="Images to recompute statistics from.")
 @click.option("-k", "--number", default=5, type=click.IntRange(1), help="How many subnets.")
 @click.option("--name", "names", multiple=True, help="A subnet of the front; repeat it.")
 @click.option("--space", type=FILE, metavar="FILE.ofa", help="The space, if it has moved.")

@@ -44,6 +44,9 @@ def compile_(file: Path | None, settings: Mapping[str, str], output: Path, check
             click.echo(f"wrote {path}")
         return
     sources = [(file, dict(settings))] if file is not None else recorded(output)
+    if not sources:
+        click.echo(f"{output} holds no package to compare", err=True)
+        sys.exit(1)
     old = []
     for source, values in sources:
         old += stale(compile_space(source, values), output)
@@ -62,7 +65,11 @@ def compile_(file: Path | None, settings: Mapping[str, str], output: Path, check
 @click.option("--graph", type=FILE, metavar="OUT.svg", help="Draw the space.")
 @click.option("--schedule", metavar="NAME|FILE.ofa[:NAME]", help="Print how it would be trained.")
 @SCHEDULE_SET
-@click.option("--epochs", type=float, help="Stretch the schedule to so many epochs.")
+@click.option(
+    "--epochs",
+    type=click.FloatRange(0, min_open=True),
+    help="Stretch the schedule to so many epochs.",
+)
 def show(
     file: Path,
     settings: Mapping[str, str],
@@ -81,6 +88,8 @@ def show(
       ofadsl show spaces/mbv3.ofa --graph mbv3.svg
       ofadsl show spaces/mbv3.ofa --schedule progressive
     """
+    if schedule is None and (arguments or epochs is not None):
+        raise click.UsageError("--epochs and --schedule-set belong to --schedule")
     from ofadsl.compiler.pipeline import checked_space
     from ofadsl.compiler.show import as_data, render, summarize
 
@@ -115,7 +124,9 @@ def show(
 @click.argument("file", type=FILE)
 @SET
 @click.option("-n", "--number", default=1, type=click.IntRange(1), help="How many archs.")
-@click.option("--seed", default=0, help="The same seed gives the same archs.")
+@click.option(
+    "--seed", default=0, type=click.IntRange(0), help="The same seed gives the same archs."
+)
 def sample(file: Path, settings: Mapping[str, str], number: int, seed: int) -> None:
     """Print archs drawn uniformly from the distinct subnets, as arch.json; several as JSON lines.
 

@@ -24,6 +24,16 @@ KEPT = {
 class Group(click.Group):
     """Commands that report a user's mistakes as diagnostics, and end quietly when interrupted."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands as a person comes to need them."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command does, to the end of its sentence."""
+        rows = [(name, command.get_short_help_str(200)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; turn Diagnostics into exit status 1."""
         try:

@@ -38,7 +38,7 @@ POSITIVE = click.IntRange(min=1)
 @click.option("--resume", is_flag=True, help="Go on with the search of the output folder.")
 @click.option("--verify", type=POSITIVE, metavar="N", help="Try the first N, as `ofadsl verify`.")
 @click.option("--weights", type=FILE, help="For --verify: the weights of the supernet.")
-@click.option("--data", help="For --verify: images, digits or a folder.")
+@click.option("--data", metavar="DIR|digits", help="For --verify: images.")
 @click.option("--generated", default="generated", type=FILE, help="Where packages are.")
 @click.option("-o", "--output", default="front", type=FILE, help="The folder to write.")
 @JSON
@@ -51,7 +51,7 @@ def search(**options: Any) -> None:
     \b
     Example:
       ofadsl search spaces/mbv3.ofa --accuracy predictor.npz --minimize 'latency[pixel]' \\
-          --where 'latency[pixel] <= 20 ms and peak_memory <= 256 kB and macs <= 300M' -o front
+          --where 'latency[pixel] <= 20 ms and peak_memory <= 4 MB and macs <= 300M' -o front
     """
     from ofadsl.cli.progress import watching
     from ofadsl.commands.search import Request

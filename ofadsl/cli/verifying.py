@@ -14,7 +14,7 @@ from ofadsl.cli.printing import print_answer
 @click.argument("front", type=FILE)
 @click.option("-n", "--number", default=5, type=click.IntRange(1), help="How many subnets.")
 @click.option("--weights", type=FILE, help="The weights of the supernet.")
-@click.option("--data", help="Images to evaluate on: digits, or a folder.")
+@click.option("--data", metavar="DIR|digits", help="Images to evaluate on.")
 @click.option("--space", type=FILE, metavar="FILE.ofa", help="The space, if it has moved.")
 @click.option("--generated", default="generated", type=FILE, help="Where packages are.")
 @JSON
