@@ -196,7 +196,7 @@ def test_a_missing_package_is_named_with_its_extra(
 
     monkeypatch.setattr(importlib.util, "find_spec", without_onnx)
     text = fails("OFA250", folder, "--format", "onnx", "-o", tmp_path / "a")
-    assert "onnxruntime, which is not installed" in text
+    assert "needs onnxruntime: not installed" in text
     assert "pip install 'ofadsl[export]'" in text
 
 

@@ -12,5 +12,5 @@ def need(extra: str, packages: Iterable[str], purpose: str) -> None:
     """Raise OFA250 where a package of an extra is not installed."""
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
-        message = f"{purpose} needs {', '.join(missing)}, which is not installed"
+        message = f"{purpose} needs {', '.join(missing)}: not installed"
         raise fault("OFA250", message, help=f"pip install 'ofadsl[{extra}]'")

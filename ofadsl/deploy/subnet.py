@@ -36,7 +36,10 @@ def read_subnet(folder: Path) -> Subnet:
         space = str(record["space"])
         source = (folder / "subnet.py").read_text(encoding="utf-8")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"{folder} is not a subnet's folder: {str(error)[:200]}"
+        why = f"{type(error).__name__}: {str(error)[:200]}"
+        if isinstance(error, OSError):
+            why = f"{Path(error.filename).name}: {(error.strerror or str(error)).lower()}"
+        message = f"{folder} is not a subnet's folder: {why}"
         raise fault("OFA251", message, help="write one with ofadsl specialize -o") from error
     scope: dict[str, Any] = {"__name__": "subnet", "__file__": str(folder / "subnet.py")}
     # executed, not imported, so that no __pycache__ and no module is left behind
