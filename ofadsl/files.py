@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 
 def write_text(path: Path, text: str) -> None:
@@ -48,6 +55,48 @@ def append_durable(path: Path, line: str) -> None:
         file.write(f"{line}\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep a file for one process; raises BlockingIOError where another has it, else OSError.
+
+    What is locked is a file beside it, because ``path`` itself may be replaced. The system lets go
+    of a process that is killed.
+    """
+    beside = path.with_name(f".{path.name}.lock")
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    handle = _locked(beside)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # some systems keep what is open
+            beside.unlink()
+        os.close(handle)
+
+
+def _locked(path: Path) -> int:
+    """Return an open file that is locked and still there."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _lock(handle)
+        except OSError:
+            os.close(handle)
+            raise
+        if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
+            return handle
+        os.close(handle)  # whoever had it removed it meanwhile
+
+
+def _lock(handle: int) -> None:
+    if sys.platform == "win32":
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(error.errno, error.strerror) from error
+    else:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _keep_name(folder: Path) -> None:

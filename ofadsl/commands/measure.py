@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +40,7 @@ from ofadsl.commands.runners import (
 )
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import Diagnostics, fault
+from ofadsl.files import held
 from ofadsl.space import Space
 from ofadsl.specialize.pipeline import specialize
 
@@ -80,6 +81,19 @@ def measure(request: Request, watch: Watch = lambda step: None) -> Answer:
     target = with_foreign(target, request.space, request.settings, said.setdefault)
     space = at_resolutions(target, request.resolutions)
     wanted = _wanted(request, target, space)
+    with _alone(request.output):
+        return _added(request, target, space, wanted, said, watch)
+
+
+def _added(
+    request: Request,
+    target: Target,
+    space: Space,
+    wanted: Archs,
+    said: Iterable[str],
+    watch: Watch,
+) -> Answer:
+    """Add the archs that the table lacks."""
     journal = _journal(request, target, space)
     there = {_key(_encoded(row.arch, target, request.output)) for row in journal.rows}
     todo = [x for x in wanted if _key(x) not in there]
@@ -196,6 +210,20 @@ def _encoded(arch: object, target: Target, path: Path) -> Archs:
 
 def _key(x: Archs) -> bytes:
     return x.astype(np.uint8).tobytes()
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep a table for this process: rows of two would be mixed, and each disturbs the other."""
+    with contextlib.ExitStack() as stack:
+        with _writing(path):
+            try:
+                stack.enter_context(held(path))
+            except BlockingIOError as error:
+                message = f"{path} is being measured by another process"
+                help = "wait for it: two at a time would time each other"
+                raise fault("OFA150", message, help=help) from error
+        yield
 
 
 @contextlib.contextmanager
