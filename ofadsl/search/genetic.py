@@ -127,9 +127,8 @@ def _new(domain: Domain, state: State, size: int, rng: np.random.Generator) -> t
             found.append(_unseen(state, keys, draw(domain, state, missing, rng)))
     missing = size - len(keys)
     if missing > 0:  # what is near is known: look anywhere
-        found.append(_unseen(state, keys, domain.sample(missing + _LAST_DRAW, rng)))
-    x = np.concatenate(found)[:size]
-    return x, np.array([*keys][:size], np.uint64)
+        found.append(_unseen(state, keys, domain.sample(missing if keys else _LAST_DRAW, rng)))
+    return np.concatenate(found)[:size], np.array([*keys][:size], np.uint64)
 
 
 def _unseen(state: State, keys: dict[int, None], x: Archs) -> Archs:
