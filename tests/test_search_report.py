@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ofadsl.chart import axis_of, shown
 from ofadsl.search.front import Front, Limit, Objective
 from ofadsl.search.report import report
-from ofadsl.search.report.axis import axis_of, shown
 from tests.packages import compiled
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

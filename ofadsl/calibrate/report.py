@@ -1,59 +1,84 @@
-"""A plot of predictions against measurements, with intervals, as SVG text."""
+"""A plot of predictions against measurements, with intervals, as SVG text.
+
+It has light and dark colours, whichever its reader prefers, and needs nothing beside itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
 
-import numpy as np
-
 from ofadsl.calibrate.check import Quality
+from ofadsl.chart import Axis, axis_of, shown
 
-_SIZE = 480
-_MARGIN = 60
-_TICKS = 5
+_WIDTH, _HEIGHT = 560, 600
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 536, 84, 544
+_WORDS = 60  # of a title, as far as it fits
+_STYLE = """
+  svg { color-scheme: light dark; font: 12px system-ui, -apple-system, "Segoe UI", sans-serif;
+    --page: #fff; --text: #1d2126; --quiet: #626a73; --line: #e3e5e8;
+    --point: #1f6f8b; --interval: #8fb9c9; --missed: #c2410c; }
+  @media (prefers-color-scheme: dark) { svg { --page: #15181b; --text: #e6e8ea; --quiet: #9aa3ac;
+    --line: #33393f; --point: #6cc0dc; --interval: #3d6b7c; --missed: #ff9a5a; } }
+  .page { fill: var(--page); } text { fill: var(--text); }
+  .title { font-size: 16px; font-weight: 600; } .quiet { fill: var(--quiet); }
+  .axis { font-size: 13px; } .grid { stroke: var(--line); }
+  .equal { stroke: var(--quiet); stroke-dasharray: 4 4; fill: none; }
+  .interval { stroke: var(--interval); stroke-width: 1.5; } .point { fill: var(--point); }
+  .missed.interval { stroke: var(--missed); } .missed.point { fill: var(--missed); }
+"""
 
 
-def report(quality: Quality, title: str) -> str:
+def report(quality: Quality, title: str, quantity: str) -> str:
     """Return the text of an SVG file: each point is a sample that its fit had not seen."""
+    what, _, unit = quantity.rpartition("_")
     half = 1.645 * quality.deviation
-    low = float(min(quality.y.min(), (quality.mean - half).min()))
-    high = float(max(quality.y.max(), (quality.mean + half).max()))
-    low, high = max(0.0, low), high * 1.02
+    ends = [*quality.y, *(quality.mean - half).clip(min=0), *(quality.mean + half)]
+    across = axis_of(ends, start=_LEFT, end=_RIGHT)
+    up = axis_of(ends, start=_BOTTOM, end=_TOP)
+    size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
+    name = escape(title if len(title) <= _WORDS else f"{title[: _WORDS - 1]}…")
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE + 80} {_SIZE + 100}"'
-        ' font-family="sans-serif" font-size="12" fill="#222">',
-        f'<rect width="{_SIZE + 80}" height="{_SIZE + 100}" fill="#fff"/>',
-        f'<text x="{_MARGIN}" y="24" font-size="15">{escape(title)}</text>',
-        f'<text x="{_MARGIN}" y="42" fill="#555">rank correlation {quality.rho:.3f}, '
-        f"error {quality.mape:.1%}, {quality.coverage:.0%} in the interval of 90 %</text>",
-        *_axes(low, high),
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
+        f"<title>{escape(title)}</title>",
+        f"<style>{_STYLE}</style>",
+        f'<rect class="page" width="{_WIDTH}" height="{_HEIGHT}"/>',
+        f'<text class="title" x="{_LEFT}" y="30">{name}</text>',
+        f'<text class="quiet" x="{_LEFT}" y="50">cross-validated: rank correlation '
+        f"{quality.rho:.3f}, error {quality.mape:.1%}, "
+        f"{quality.coverage:.0%} in the interval of 90 %</text>",
+        *_axes(across, up, what, unit),
     ]
-    for y, mean, wide in zip(quality.y, quality.mean, half, strict=True):
-        x = _place(y, low, high)
-        ends = [
-            _SIZE + _MARGIN * 2 - _place(max(v, low), low, high) for v in (mean - wide, mean + wide)
-        ]
-        middle = _SIZE + _MARGIN * 2 - _place(mean, low, high)
-        bar = f'x1="{x:.1f}" x2="{x:.1f}" y1="{ends[0]:.1f}" y2="{ends[1]:.1f}"'
-        lines.append(f'<line {bar} stroke="#9bd" stroke-width="1.5"/>')
-        lines.append(f'<circle cx="{x:.1f}" cy="{middle:.1f}" r="2.5" fill="#157"/>')
-    return "\n".join([*lines, "</svg>", ""])
+    for y, mean, wide in sorted(zip(quality.y, quality.mean, half, strict=True)):
+        x = f"{across.place(y):.1f}"
+        low, high = up.place(max(mean - wide, 0.0)), up.place(mean + wide)
+        missed = " missed" if abs(mean - y) > wide else ""
+        lines.append(
+            f'<line class="interval{missed}" x1="{x}" x2="{x}" y1="{low:.1f}" y2="{high:.1f}"/>'
+            f'<circle class="point{missed}" cx="{x}" cy="{up.place(mean):.1f}" r="3"/>'
+        )
+    return "\n".join([*lines, *_legend(), "</svg>", ""])
 
 
-def _axes(low: float, high: float) -> Iterator[str]:
-    start, end, floor = _MARGIN, _SIZE + _MARGIN, _SIZE + _MARGIN
-    yield f'<path d="M{start} {_MARGIN}V{floor}H{end}" fill="none" stroke="#888"/>'
-    yield f'<path d="M{start} {floor}L{end} {_MARGIN}" stroke="#ccc" stroke-dasharray="4 3"/>'
-    for value in np.linspace(low, high, _TICKS):
-        place = _place(float(value), low, high)
-        text = f"{value:.3g}"
-        yield f'<text x="{place:.1f}" y="{floor + 18}" text-anchor="middle">{text}</text>'
-        y = _SIZE + _MARGIN * 2 - place
-        yield f'<text x="{start - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
-    yield f'<text x="{end}" y="{floor + 36}" text-anchor="end">measured</text>'
-    yield f'<text x="{start}" y="{_MARGIN - 6}">predicted</text>'
+def _axes(across: Axis, up: Axis, what: str, unit: str) -> Iterator[str]:
+    for value in across.ticks():
+        x, y, text = f"{across.place(value):.1f}", up.place(value), shown(value)
+        yield f'<path class="grid" d="M{x} {_TOP}V{_BOTTOM}"/>'
+        yield f'<path class="grid" d="M{_LEFT} {y:.1f}H{_RIGHT}"/>'
+        yield f'<text class="quiet" x="{x}" y="{_BOTTOM + 18}" text-anchor="middle">{text}</text>'
+        yield f'<text class="quiet" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
+    yield f'<path class="equal" d="M{_LEFT} {_BOTTOM}L{_RIGHT} {_TOP}"/>'
+    middle = (_LEFT + _RIGHT) / 2
+    place = f'x="{middle}" y="{_BOTTOM + 42}" text-anchor="middle"'
+    yield f'<text class="axis" {place}>measured {what}, {unit}</text>'
+    place = f'transform="translate(22 {(_TOP + _BOTTOM) / 2}) rotate(-90)" text-anchor="middle"'
+    yield f'<text class="axis" {place}>predicted {what}, {unit}</text>'
 
 
-def _place(value: float, low: float, high: float) -> float:
-    return _MARGIN + _SIZE * (value - low) / max(high - low, 1e-12)
+def _legend() -> Iterator[str]:
+    for x, missed, text in ((_LEFT, "", "measured in the interval"), (252, " missed", "outside")):
+        yield f'<line class="interval{missed}" x1="{x + 5}" x2="{x + 5}" y1="59" y2="73"/>'
+        yield f'<circle class="point{missed}" cx="{x + 5}" cy="66" r="3"/>'
+        yield f'<text class="quiet" x="{x + 15}" y="70">{text}</text>'
+    yield '<path class="equal" d="M326 66h22"/>'
+    yield '<text class="quiet" x="354" y="70">predicted as measured</text>'

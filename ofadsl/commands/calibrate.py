@@ -114,7 +114,7 @@ def _measured(request: Request, path: Path, target: Target, read_as: Iterable[st
     ]
     if request.report is not None:
         title = f"{target.space.name} on {request.name}: {len(used.y)} measurements"
-        write_whole(request.report, report(quality, title))
+        write_whole(request.report, report(quality, title, request.quantity))
         lines.append(f"wrote {request.report}")
     data = {
         "file": str(written),

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import jinja2
 import numpy as np
 
+from ofadsl.chart import shown
 from ofadsl.search.front import Floats, Front, arch_name
 from ofadsl.search.listing import specialize_command
-from ofadsl.search.report.axis import shown
 from ofadsl.search.report.plot import Series, plot
 from ofadsl.search.report.stages import general, picture, ranges_of
 

@@ -8,8 +8,8 @@ from html import escape
 
 import numpy as np
 
+from ofadsl.chart import Axis, axis_of, shown
 from ofadsl.search.front import Floats, Limit
-from ofadsl.search.report.axis import Axis, axis_of, shown
 
 WIDTH, HEIGHT = 680, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 74, 660, 34, 366
