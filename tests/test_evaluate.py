@@ -162,9 +162,9 @@ def no_text(weights: Path, path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (other_weights, "error[OFA190]: {path} was made with another weights"),
-        (other_seed, "error[OFA190]: {path} was made with another seed: 0, now it is 1"),
-        (other_data, "error[OFA190]: {path} was made with another images: 60, now it is 50"),
+        (other_weights, "error[OFA190]: {path} was made otherwise: weights was"),
+        (other_seed, "error[OFA190]: {path} was made otherwise: seed was 0, now 1"),
+        (other_data, "error[OFA190]: {path} was made otherwise: images was 60, now 50"),
         (strange_start, "error[OFA191]: {path} is no file of results: line 1"),
         (strange_line, "error[OFA191]: {path} is no file of results: line 3"),
         (no_text, "error[OFA191]: {path} is no file of results: line 1"),
@@ -305,6 +305,19 @@ def specialize(weights: Path, folder: Path, *more: str) -> Result:
     arch.write_text(json.dumps(DIGITS.Arch.sample(random.Random(0)).to_dict()))
     options = ["--arch", arch, "--space", SPACE, "--weights", weights, "-o", folder, *more]
     return CliRunner().invoke(main, ["specialize", *map(str, options)])
+
+
+def test_statistics_come_from_images_of_the_classes_of_the_space(
+    weights: Path, tmp_path: Path
+) -> None:
+    for name in "ab":
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for number in range(2):
+            Image.new("L", (8, 8)).save(tmp_path / "data" / name / f"{number}.png")
+    done = specialize(weights, tmp_path / "subnet", "--recompute-bn", str(tmp_path / "data"))
+    assert done.exit_code == 1
+    assert "OFA189" in done.output
+    assert not (tmp_path / "subnet").exists()
 
 
 def test_a_written_subnet_has_the_statistics_of_its_own(weights: Path, tmp_path: Path) -> None:

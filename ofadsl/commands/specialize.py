@@ -20,6 +20,7 @@ from ofadsl.specialize.pipeline import specialize
 from ofadsl.specialize.verify import verify
 from ofadsl.specialize.weights import load_weights
 from ofadsl.specialize.write import Record, write_subnet
+from ofadsl.train.data.fit import check_classes
 from ofadsl.train.data.open import open_data
 from ofadsl.train.statistics import has_statistics, recomputed, statistics_batches
 
@@ -58,6 +59,7 @@ def run(request: Request) -> Answer:
     channels = package.module.CHANNELS
     if request.recompute_bn is not None:
         data = open_data(request.recompute_bn, channels=channels)
+        check_classes(supernet, arch, data)
         supernet = recomputed(supernet, arch, statistics_batches(data, size=arch.resolution))
     elif origin is not None and origin.trained and has_statistics(supernet):
         warnings.append(f"warning: {_OTHER_STATISTICS}")

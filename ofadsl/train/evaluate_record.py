@@ -84,8 +84,8 @@ class Record:
         other = [name for name in ours if found.get(name) != ours[name]]
         if other:
             name = other[0]
-            said = f"{_short(found.get(name))}, now it is {_short(ours[name])}"
-            message = f"{self.path} was made with another {name.replace('_', ' ')}: {said}"
+            said = f"was {_short(found.get(name))}, now {_short(ours[name])}"
+            message = f"{self.path} was made otherwise: {name.replace('_', ' ')} {said}"
             raise fault("OFA190", message, help="give another file with -o")
 
     def _cut(self, size: int, found: int) -> None:
