@@ -73,7 +73,7 @@ def test_the_predicted_arena_and_flash_are_true(seed: int, tmp_path: Path) -> No
     images = random_images(subnet.image, 8)
     exporter.write(Work(module=subnet.module, example=images[:1], calibration=images), path)
     x = space.module.cost.encode([form])
-    arena, flash = int(exporter.facts(path)["arena_bytes"]), path.stat().st_size
+    arena, flash = int(exporter.memory(path)["arena_bytes"]), path.stat().st_size
     predicted = int(space.module.cost.arena_bytes(x)[0]), int(space.module.cost.flash_bytes(x)[0])
     print(f"arena {predicted[0]:,} predicted, {arena:,} true; flash {predicted[1]:,}, {flash:,}")
     assert 0.98 <= predicted[0] / arena <= 1.1

@@ -1,4 +1,4 @@
-"""Commands that bring subnets to devices: export."""
+"""Commands that bring subnets to devices: export, quantize."""
 
 from __future__ import annotations
 
@@ -40,6 +40,26 @@ def export(**options: Any) -> None:
       ofadsl export subnets/phone --format onnx --int8 --calibration digits -o phone.onnx
     """
     from ofadsl.commands.export import Request, run
+
+    as_json = options.pop("as_json")
+    print_answer(run(Request(**options)), as_json)
+
+
+@click.command()
+@click.argument("subnet", metavar="SUBNET_DIR", type=FILE)
+@click.option("--data", required=True, metavar="DATA", help="Images by class: digits or a folder.")
+@click.option("--epochs", default=1, type=click.IntRange(1))
+@click.option("--seed", default=0, type=click.IntRange(0))
+@click.option("-o", "--output", type=FILE, required=True, help="The folder to write.")
+@JSON
+def quantize(**options: Any) -> None:
+    """Train a subnet so that it loses little in int8; `export --int8` then writes it.
+
+    \b
+    Example:
+      ofadsl quantize subnets/phone --data digits --epochs 1 -o subnets/phone-int8
+    """
+    from ofadsl.commands.quantize import Request, run
 
     as_json = options.pop("as_json")
     print_answer(run(Request(**options)), as_json)

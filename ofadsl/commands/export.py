@@ -48,6 +48,7 @@ def run(request: Request) -> Answer:
     lines = [
         *_notes(request, images),
         f"{request.output}: {entry['dtype']}, {entry['bytes']:,} bytes; {versions}",
+        *_remembered(entry["memory"]),
         *_checked(entry),
         *_timed(entry["timing"] if request.measure else None),
         f"wrote {request.output} and {request.output.parent / REPORT}",
@@ -63,6 +64,13 @@ def _notes(request: Request, images: Images | None) -> list[str]:
     if images.labels is None:
         return [f"note: {images.name} has other classes than the network, so no accuracy is told"]
     return []
+
+
+def _remembered(memory: Mapping[str, int]) -> list[str]:
+    if not memory:
+        return []
+    parts = f"{memory['arena_activations']:,} activations, {memory['arena_persistent']:,} kept"
+    return [f"arena of tflite-micro: {memory['arena_bytes']:,} bytes ({parts})"]
 
 
 def _checked(entry: Mapping[str, Any]) -> list[str]:

@@ -48,9 +48,13 @@ class Executorch:
         """Return the file in ExecuTorch."""
         return {"executorch": _Loaded(path).run}
 
-    def facts(self, path: Path) -> Mapping[str, str | int]:
+    def versions(self, path: Path) -> Mapping[str, str | int]:
         """Return the versions of the writer and the quantiser."""
         return {name: version(name) for name in ("executorch", "torchao")}
+
+    def memory(self, path: Path) -> Mapping[str, int]:
+        """Return nothing: this runtime does not tell."""
+        return {}
 
 
 class _Loaded:

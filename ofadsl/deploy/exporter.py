@@ -52,8 +52,12 @@ class Exporter(Protocol):
         """
         ...
 
-    def facts(self, path: Path) -> Mapping[str, str | int]:
-        """Return the versions that matter, and what else the runtime tells of the file."""
+    def versions(self, path: Path) -> Mapping[str, str | int]:
+        """Return the versions that matter."""
+        ...
+
+    def memory(self, path: Path) -> Mapping[str, int]:
+        """Return the bytes of memory that the runtime reports, by what they are for."""
         ...
 
 

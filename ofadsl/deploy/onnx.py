@@ -92,7 +92,7 @@ class Onnx:
 
         return {"onnxruntime": run}
 
-    def facts(self, path: Path) -> Mapping[str, str | int]:
+    def versions(self, path: Path) -> Mapping[str, str | int]:
         """Return the opset and the versions of the writer and the runtime."""
         opsets = {entry.domain: entry.version for entry in onnx.load(path).opset_import}
         return {
@@ -100,6 +100,10 @@ class Onnx:
             "onnx": onnx.__version__,
             "onnxruntime": onnxruntime.__version__,
         }
+
+    def memory(self, path: Path) -> Mapping[str, int]:
+        """Return nothing: this runtime does not tell."""
+        return {}
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is not typed

@@ -53,10 +53,14 @@ class Tflite:
             runners["tflite-micro"] = found
         return runners
 
-    def facts(self, path: Path) -> Mapping[str, str | int]:
-        """Return the versions, and the bytes of the arena where tflite-micro runs the file."""
+    def versions(self, path: Path) -> Mapping[str, str | int]:
+        """Return the versions of converter, quantiser and runtimes."""
         packages = ("litert-torch", "ai-edge-litert", "ai-edge-quantizer", "tflite-micro")
-        return {**{name: version(name) for name in packages}, **arena(path)}
+        return {name: version(name) for name in packages}
+
+    def memory(self, path: Path) -> Mapping[str, int]:
+        """Return the arena of tflite-micro, where that runs the file."""
+        return arena(path)
 
 
 def arena(path: Path) -> dict[str, int]:

@@ -42,9 +42,13 @@ class TorchExport:
 
         return {"torch": run}
 
-    def facts(self, path: Path) -> Mapping[str, str | int]:
+    def versions(self, path: Path) -> Mapping[str, str | int]:
         """Return the version of torch."""
         return {"torch": str(torch.__version__)}
+
+    def memory(self, path: Path) -> Mapping[str, int]:
+        """Return nothing: this runtime does not tell."""
+        return {}
 
 
 EXPORTER: Exporter = TorchExport()
