@@ -228,3 +228,44 @@ def test_a_measurement_far_from_all_others_is_shown(tmp_path: Path) -> None:
     code, said = calibrate(tmp_path, given=given)
     assert code == 0
     assert "1 of 20 measurements are far from what the others tell: 50, where" in said
+
+
+def estimator(tmp_path: Path) -> dict[str, Any]:
+    assert calibrate(tmp_path, given=table(tmp_path / "t.jsonl", 12))[0] == 0
+    module: dict[str, Any] = {}
+    text = (tmp_path / "generated" / "small" / "latency_d.py").read_text()
+    exec(compile(text, "latency_d.py", "exec"), module)
+    return module
+
+
+def test_intervals_grow_with_their_coverage_by_more_than_normal_ones(tmp_path: Path) -> None:
+    module = estimator(tmp_path)
+    x = target().cost.sample(5, np.random.default_rng(1))
+    mean = module["latency_ms"](x)
+    half = {c: module["interval_ms"](x, c)[1] - mean for c in (0.5, 0.8, 0.9, 0.95, 0.99)}
+    # the quantiles of Student's t of 6 degrees of freedom
+    for coverage, quantile in ((0.5, 0.718), (0.8, 1.440), (0.95, 2.447), (0.99, 3.707)):
+        np.testing.assert_allclose(half[coverage] / half[0.9], quantile / 1.943, rtol=0.02)
+
+
+@pytest.mark.parametrize("n", [0, 1, 8193])
+def test_any_number_of_archs_is_predicted(tmp_path: Path, n: int) -> None:
+    module = estimator(tmp_path)
+    x = np.repeat(target().cost.sample(1, np.random.default_rng(1)), n, axis=0)
+    low, high = module["interval_ms"](x)
+    mean = module["latency_ms"](x)
+    assert low.shape == mean.shape == high.shape == (n,)
+    assert (low < mean).all()
+    assert (mean < high).all()
+    assert len(set(mean.tolist())) == min(n, 1)
+
+
+def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:
+    given = table(tmp_path / "t.jsonl", 12)
+    found = []
+    for name in "ab":
+        plot, out = tmp_path / f"{name}.svg", tmp_path / name
+        words = ["calibrate", path_of("small"), "--table", given, "--name", "d", "-o", out]
+        assert run(*words, "--report", plot)[0] == 0
+        found.append((out / "small" / "latency_d.py").read_bytes() + plot.read_bytes())
+    assert found[0] == found[1]
