@@ -269,3 +269,10 @@ def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:
         assert run(*words, "--report", plot)[0] == 0
         found.append((out / "small" / "latency_d.py").read_bytes() + plot.read_bytes())
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("coverage", ["nan", "0", "1", "0.9999999999999999", "-1", "inf"])
+def test_a_coverage_that_is_none_is_a_wrong_use(coverage: str) -> None:
+    words = ["predict", path_of("small"), "--device", "d", "--arch", "a.json"]
+    code, said = run(*words, "--coverage", coverage)
+    assert (code, "is not from 0.0001 to 0.9999" in said) == (2, True)

@@ -98,13 +98,23 @@ def calibrate(**options: Any) -> None:
     print_answer(run(Request(**options)), as_json)
 
 
+def _coverage(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """Refuse what is no part of all cases; a range of click takes NaN."""
+    if not _LEAST <= value <= 1 - _LEAST:
+        raise click.BadParameter(f"{value:g} is not from {_LEAST} to {1 - _LEAST}")
+    return value
+
+
+_LEAST = 0.0001
+
+
 @click.command()
 @click.argument("space", type=FILE)
 @SET
 @click.option("--device", required=True, help="The NAME that `calibrate` was given.")
 @click.option("--arch", "archs", type=FILE, multiple=True, required=True, help="arch.json.")
 @click.option("--quantity", default="latency_ms", help="What was measured, with its unit.")
-@click.option("--coverage", default=0.9, type=click.FloatRange(0, 1, min_open=True, max_open=True))
+@click.option("--coverage", default=0.9, callback=_coverage, help="Of the intervals.")
 @click.option("--generated", default="generated", type=FILE, help="Where packages are.")
 @JSON
 def predict(**options: Any) -> None:
