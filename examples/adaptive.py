@@ -31,9 +31,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     given = parser.parse_args()
     bundle = Bundle.load(given.bundle)
-    policy = Policy(
-        [member.name for member in bundle.members], Limits(patience=given.seconds / 20)
-    )
+    policy = Policy([member.name for member in bundle.members], Limits(patience=given.seconds / 20))
     sensors = Sensors()
     seen, right, began = 0, 0, time.monotonic()
     used: dict[str, int] = {}

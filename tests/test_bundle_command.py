@@ -1,4 +1,4 @@
-"""`ofadsl bundle`: from a front to subnets that share weights, and what a program does with them."""
+"""`ofadsl bundle`: from a front to subnets that share weights, and a program that uses them."""
 
 from __future__ import annotations
 

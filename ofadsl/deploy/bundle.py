@@ -24,7 +24,6 @@ from ofadsl.deploy.folding import fold_at_run_time
 from ofadsl.deploy.sharing import Place, view
 from ofadsl.diagnostics import fault
 
-
 INDEX, SHARED = "bundle.json", "shared.safetensors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
