@@ -68,6 +68,16 @@ def test_the_resolution_of_an_ofa_arch_is_found_or_said() -> None:
     assert largest.notes == ("the arch has no resolution r; 224, the largest, is used",)
 
 
+def test_a_resolution_that_is_not_the_archs_is_refused() -> None:
+    ours = decode(OFA, Arch).arch.to_dict()
+    for named in (OFA, ours):
+        assert decode(named, Arch, resolution=192).arch == decode(OFA, Arch).arch
+        with pytest.raises(Diagnostics, match="OFA102"):
+            decode(named, Arch, resolution=160)
+    bare = {key: value for key, value in ours.items() if key != "resolution"}
+    assert decode(bare, Arch, resolution=192).arch == decode(OFA, Arch).arch
+
+
 def test_the_width_of_an_ofa_arch_is_ignored_aloud() -> None:
     assert decode({**OFA, "wid": None}, Arch).notes == ()
     (note,) = decode({**OFA, "wid": [0]}, Arch).notes

@@ -21,11 +21,26 @@ def read_arch(path: Path, arch: type[Arch], *, resolution: int | None = None) ->
 
 
 def decode(data: object, arch: type[Arch], *, resolution: int | None = None) -> Decoded:
-    """Return the arch that ``data``, as read from JSON, describes."""
+    """Return the arch that ``data``, as read from JSON, describes.
+
+    OFA102 where it names a resolution, and ``resolution`` is another.
+    """
+    decoded = _decoded(data, arch, resolution)
+    found = getattr(decoded.arch, "resolution", None)
+    if resolution is not None and found != resolution:
+        message = f"the arch has the resolution {found}, --resolution says {resolution}"
+        help = "leave out --resolution, or change the arch"
+        raise fault("OFA102", message, help=help)
+    return decoded
+
+
+def _decoded(data: object, arch: type[Arch], resolution: int | None) -> Decoded:
     if isinstance(data, Mapping):
         for family in FAMILIES:
             if family.is_arch(data.keys()):
                 return family.decode(data, arch, resolution)
+        if resolution is not None and "resolution" not in data:
+            data = {**data, "resolution": resolution}
     return Decoded(arch=arch.from_dict(data))
 
 
