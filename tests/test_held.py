@@ -43,6 +43,13 @@ def test_a_table_that_another_process_measures_is_refused_until_it_is_gone(tmp_p
     assert measure(request).data["rows"] == 2
 
 
+def test_a_table_that_no_reader_would_take_is_not_measured(tmp_path: Path) -> None:
+    with pytest.raises(Diagnostics) as caught:
+        measure(Request(space=path_of("small"), output=tmp_path / "t.csv", number=2))
+    assert [item.code for item in caught.value.items] == ["OFA129"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_is_held_once(tmp_path: Path) -> None:
     with held(tmp_path / "a"), held(tmp_path / "b"), pytest.raises(BlockingIOError):
         held(tmp_path / "a").__enter__()

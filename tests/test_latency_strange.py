@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -276,3 +277,11 @@ def test_a_coverage_that_is_none_is_a_wrong_use(coverage: str) -> None:
     words = ["predict", path_of("small"), "--device", "d", "--arch", "a.json"]
     code, said = run(*words, "--coverage", coverage)
     assert (code, "is not from 0.0001 to 0.9999" in said) == (2, True)
+
+
+def test_a_fit_of_small_matrices_takes_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    assert calibrate(tmp_path)[0] == 0
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"

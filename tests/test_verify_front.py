@@ -92,6 +92,7 @@ def test_subnets_are_measured_in_the_dtype_of_the_table(
 ) -> None:
     pytest.importorskip("onnxruntime")
     front = shutil.copytree(work.front, tmp_path / "front")
+    (front / "verified-latency-here.jsonl").unlink(missing_ok=True)  # of another test
     generated = shutil.copytree(work.generated, tmp_path / "generated")
     estimator = generated / "digits" / "latency_here.py"
     text = estimator.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -91,6 +92,8 @@ def calibrate(**options: Any) -> None:
         raise click.UsageError("give --table or --datasheet, one of them")
     if options["datasheet"] is None and options["batch"] != 1:
         raise click.UsageError("--batch belongs to --datasheet; a table says its own")
+    # matrices of a fit are small: threads spend more on each other than they save
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from ofadsl.commands.calibrate import Request
     from ofadsl.commands.calibrate import calibrate as run
 

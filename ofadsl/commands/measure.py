@@ -76,6 +76,9 @@ Load = Callable[[Archs], Timed]
 def measure(request: Request, watch: Watch = lambda step: None) -> Answer:
     """Measure what the table lacks; an arch's row is kept whatever happens after."""
     check_setting(request.setting)
+    if request.output.suffix.lower() != ".jsonl":
+        message = f"{request.output} would be read as another form of table, by its name"
+        raise fault("OFA129", message, help="name it as TABLE.jsonl")
     target = target_of(request.space, request.settings, shown_path(request.space))
     said: dict[str, None] = {}
     target = with_foreign(target, request.space, request.settings, said.setdefault)
