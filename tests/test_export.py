@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,48 @@ def test_a_folder_that_is_no_subnet_is_refused(record: str | None, tmp_path: Pat
     fails("OFA251", tmp_path, "--format", "onnx", "-o", tmp_path / "a")
 
 
+BROKEN = {
+    "def (": "SyntaxError",
+    "x = 1": "KeyError: 'load'",
+    "raise OSError('mine')": "OSError: mine",
+    "def load(folder): return folder": "AttributeError",
+}
+
+
+@pytest.mark.parametrize("source", BROKEN)
+def test_a_program_that_fails_is_named_with_its_error(
+    source: str, folder: Path, tmp_path: Path
+) -> None:
+    broken = shutil.copytree(folder, tmp_path / "net")
+    (broken / "subnet.py").write_text(source)
+    text = fails("OFA251", broken, "--format", "torch-export", "-o", tmp_path / "a")
+    assert BROKEN[source] in text
+
+
+@pytest.mark.parametrize("kept", [None, 0, 100, 3000])
+def test_weights_that_are_missing_or_cut_off_are_refused(
+    kept: int | None, folder: Path, tmp_path: Path
+) -> None:
+    broken = shutil.copytree(folder, tmp_path / "net")
+    weights = broken / "weights.safetensors"
+    data = weights.read_bytes()
+    weights.unlink()
+    if kept is not None:
+        weights.write_bytes(data[:kept])
+    fails("OFA251", broken, "--format", "torch-export", "-o", tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("shape", [[1, 4, 32, 32], [1, 3, -2, 32], [1, 3]])
+def test_an_input_that_the_network_does_not_take_is_refused(
+    shape: list[int], folder: Path, tmp_path: Path
+) -> None:
+    broken = shutil.copytree(folder, tmp_path / "net")
+    record = json.loads((broken / "subnet.json").read_text())
+    (broken / "subnet.json").write_text(json.dumps(record | {"input": shape}))
+    fails("OFA251", broken, "--format", "torch-export", "-o", tmp_path / "a")
+
+
 class Bessel(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.special.bessel_j0(x).mean((2, 3))
@@ -245,6 +288,16 @@ def test_a_file_that_is_no_report_is_left_alone(text: str, folder: Path, tmp_pat
     fails("OFA257", folder, "--format", "torch-export", "-o", tmp_path / "a")
     assert (tmp_path / "export.json").read_text() == text
     assert not (tmp_path / "a").exists()
+
+
+def test_a_file_does_not_take_the_place_of_the_report_or_of_a_folder(
+    folder: Path, tmp_path: Path
+) -> None:
+    flags = ("--format", "torch-export", "-o")
+    assert "another name" in fails("OFA257", folder, *flags, tmp_path / "export.json")
+    for place in (tmp_path, "/"):
+        assert "is a directory" in fails("OFA099", folder, *flags, place)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_place_that_cannot_be_written_is_refused(folder: Path, tmp_path: Path) -> None:

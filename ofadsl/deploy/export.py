@@ -60,6 +60,12 @@ def export(order: Order) -> dict[str, Any]:
 
 
 def _refuse(order: Order, exporter: Exporter) -> None:
+    if order.output.name == REPORT:
+        message = f"{order.output} is where the report of exports goes"
+        raise fault("OFA257", message, help="give the file another name with -o")
+    if order.output.is_dir():
+        help = "give the name of a file with -o"
+        raise fault("OFA099", f"{order.output} cannot be written: is a directory", help=help)
     if order.int8 and not exporter.int8:
         message = f"there is no int8 in the format {order.format}"
         raise fault("OFA256", message, help="choose onnx, executorch or tflite")

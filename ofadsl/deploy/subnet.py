@@ -41,10 +41,20 @@ def read_subnet(folder: Path) -> Subnet:
             why = f"{Path(error.filename).name}: {(error.strerror or str(error)).lower()}"
         message = f"{folder} is not a subnet's folder: {why}"
         raise fault("OFA251", message, help="write one with ofadsl specialize -o") from error
+    try:
+        module = _run(source, folder)
+        with torch.no_grad():
+            classes = int(module(torch.zeros(1, *image)).shape[1])
+    except Exception as error:  # it is the user's program: any error is possible
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        message = f"{folder}/subnet.py does not run with the weights beside it: {why}"
+        raise fault("OFA251", message, help="write it again with ofadsl specialize -o") from error
+    return Subnet(folder=folder, module=module, space=space, image=tuple(image), classes=classes)
+
+
+def _run(source: str, folder: Path) -> torch.nn.Module:
+    """Return the network of a program; it is executed, not imported, so that it leaves nothing."""
     scope: dict[str, Any] = {"__name__": "subnet", "__file__": str(folder / "subnet.py")}
-    # executed, not imported, so that no __pycache__ and no module is left behind
     exec(compile(source, str(folder / "subnet.py"), "exec"), scope)
     module: torch.nn.Module = scope["load"](folder).eval()
-    with torch.no_grad():
-        classes = int(module(torch.zeros(1, *image)).shape[1])
-    return Subnet(folder=folder, module=module, space=space, image=tuple(image), classes=classes)
+    return module
