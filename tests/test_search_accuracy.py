@@ -76,6 +76,7 @@ def test_evaluations_are_read_and_repeated_archs_averaged(tmp_path: Path) -> Non
         ('{"arch": {}, "top1": "0.5"}', "top1 is no number"),
         ('{"arch": {}, "top2": 0.5}', "the row has top2"),
         ('{"top1": 0.5}', "a row is"),
+        ('{"arch": {}, "top1": 1' + 400 * "0" + "}", "too large"),
         ('{"top1": 0.5, "top1": 0.6}', "a key stands twice"),
         ("0.5", "a row is"),
     ],
@@ -204,7 +205,9 @@ def test_a_function_is_imported_from_the_working_folder(
 ) -> None:
     text = "def good(x): return x.sum(axis=1)\ndef bad(x): return 3\nnone = 3\n"
     text += "def fails(x): return x[9999]\n"
+    text += "def writes(x):\n    x[:] = 0\n    return x[0, 0] + x[:, 1]\n"
     (tmp_path / "ofadsl_test_scores.py").write_text(text)
+    (tmp_path / "ofadsl_test_broken.py").write_text("1 / 0\n")
     monkeypatch.chdir(tmp_path)
     before = list(sys.path)
     x = COST.sample(5, np.random.default_rng(0))
@@ -214,7 +217,12 @@ def test_a_function_is_imported_from_the_working_folder(
             imported("ofadsl_test_scores:bad")(x)
         with pytest.raises(Diagnostics, match=r"failed: IndexError.*ofadsl_test_scores\.py:4"):
             imported("ofadsl_test_scores:fails")(x)
-        for name in ("ofadsl_test_scores:missing", "ofadsl_test_scores:none", "no_such:f"):
+        kept = x.copy()
+        assert imported("ofadsl_test_scores:writes")(x).tolist() == [0] * 5
+        assert np.array_equal(x, kept)
+        assert imported("ofadsl_test_scores:fails")(x[:0]).tolist() == []
+        missing = ("ofadsl_test_scores:missing", "ofadsl_test_scores:none", "no_such:f")
+        for name in (*missing, "ofadsl_test_broken:f", ".relative:f", ":f"):
             with pytest.raises(Diagnostics, match="OFA234"):
                 imported(name)
     finally:

@@ -235,8 +235,10 @@ def test_a_search_goes_on_only_as_the_same_search(request_: Request) -> None:
     search(replace(request, generations=3))
     longer = replace(request, generations=6, resume=True)
     assert found(longer).evaluations > 3 * 30
-    with pytest.raises(Diagnostics, match="OFA235"):
-        search(replace(longer, seed=9))
+    begun = replace(longer, start=(request.output / "arch-001.json",))
+    for other in (replace(longer, seed=9), begun):
+        with pytest.raises(Diagnostics, match="OFA235"):
+            search(other)
     with pytest.raises(Diagnostics, match="OFA235"):
         search(replace(longer, output=request_.output.parent / "elsewhere"))
     (request_.output / "state.npz").write_bytes(b"")
@@ -273,6 +275,32 @@ def test_an_arch_is_picked_by_what_it_costs(request_: Request) -> None:
         pick(front, "latency[pixel] <= 0.1 ms")
     with pytest.raises(Diagnostics, match="did you mean `pixel`"):
         pick(front, "latency[pixl] <= 1 ms")
+
+
+def test_a_front_with_a_choice_that_no_space_has_is_refused(request_: Request) -> None:
+    search(request_)
+    file = request_.output / "pareto.json"
+    data = json.loads(file.read_text())
+    data["archs"][0]["choices"][0] = 300
+    file.write_text(json.dumps(data))
+    with pytest.raises(Diagnostics, match="OFA236"):
+        read_front(file)
+
+
+def test_a_bound_that_is_no_number_is_written_as_text_alone(request_: Request) -> None:
+    search(replace(request_, where=("macs <= 1 / 0",)))
+    (limit,) = read_front(request_.output).limits
+    assert (limit.text, limit.cost) == ("macs <= 1 / 0", "")
+
+
+def test_a_score_that_is_no_number_is_refused_where_it_is_told(
+    request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ofadsl_test_nan.py").write_text("def f(x): return x.sum(axis=1) * float('nan')\n")
+    monkeypatch.chdir(tmp_path)
+    assert "OFA234" in str(refused(replace(request_, accuracy="ofadsl_test_nan:f")))
+    asked = replace(request_, accuracy="ofadsl_test_nan:f", maximize=("accuracy",))
+    assert "scored as NaN" in str(refused(asked))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 99}', '{"version": 1, "archs": []}'])

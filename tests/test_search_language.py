@@ -69,6 +69,8 @@ def per_arch(text: str) -> np.ndarray:
         ("peak_memory <= 2 MiB", 2 << 20),
         ("peak_memory <= 4096", 4096),
         ("peak_memory <= 2 * 1 kB + 5", 2005),
+        ("peak_memory <= 4e3", 4000),
+        ("peak_memory <= 4e-3 MB", 4000),
     ],
 )
 def test_a_bound_is_what_its_unit_says(text: str, value: float) -> None:
@@ -95,6 +97,14 @@ def test_a_chain_is_two_conditions() -> None:
     assert not holds("10 <= latency[pixel] <= 20 ms", latency_of_pixel=21)
     assert not holds("10 <= latency[pixel] <= 20 ms", latency_of_pixel=9)
     assert holds("1 < (2 if 1 < macs < 3 else 0) < 3", macs=2)
+
+
+def test_a_chain_begins_with_anything() -> None:
+    assert len(parsed("s1.depth <= s2.depth <= resolution")) == 2
+    assert holds("macs <= params <= 3 and (macs < params < 4 or macs < 0)", macs=2, params=3)
+    assert not holds("macs <= params <= 3", macs=2, params=4)
+    costs = {"latency_of_pixel": 1, "latency_of_2080ti_1": 3}
+    assert holds("latency[pixel] <= 2 ms <= latency[2080ti_1]", **costs)
 
 
 def test_and_or_not_mean_what_they_say() -> None:
@@ -196,3 +206,13 @@ def test_a_violation_is_relative_to_its_bound_and_never_0_where_it_counts() -> N
     (constraint,) = parsed("macs / (params - params) < 200")
     far = violation(constraint.condition, batch(macs=0, params=1), dimensions)
     assert far[0] == np.inf
+
+
+def test_a_violation_grows_with_the_distance_to_a_bound_that_is_computed() -> None:
+    for text in ("macs <= -200", "macs - 500 <= -2 * 400", "-(20 * 10) >= macs"):
+        (constraint,) = parsed(text)
+        near, far = (
+            violation(constraint.condition, batch(macs=n), Dimensions(tables=(), live=()))[0]
+            for n in (1, 300)
+        )
+        assert near < far

@@ -152,13 +152,14 @@ def prepare(request: Request) -> Setting:
         for name, column in shown.items()
     }
     posed = pose(checked, target.space, columns.costs(meant))
+    start = _start(request, target, posed)
     return Setting(
         target=target,
         posed=posed,
         shown=shown,
         listed=_listed(accuracy, posed),
-        start=_start(request, target, posed),
-        digest=_digest(request, target, posed, shown),
+        start=start,
+        digest=_digest(request, target, posed, shown, start),
     )
 
 
@@ -184,7 +185,9 @@ def _start(request: Request, target: Target, posed: Posed) -> Archs:
     return posed.problem.domain.mend(x)
 
 
-def _digest(request: Request, target: Target, posed: Posed, shown: Mapping[str, Column]) -> str:
+def _digest(
+    request: Request, target: Target, posed: Posed, shown: Mapping[str, Column], start: Archs
+) -> str:
     """Return one number for all that the search depends on, its length apart."""
     said = {
         "space": target.hash,
@@ -197,6 +200,7 @@ def _digest(request: Request, target: Target, posed: Posed, shown: Mapping[str, 
         "population": request.population,
         "seed": request.seed,
         "metric": request.metric,
+        "start": start.tolist(),
     }
     return resume.digest(said)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ofadsl.calibrate.archs import Target
 from ofadsl.commands.search_columns import Column
+from ofadsl.diagnostics import fault
 from ofadsl.folders import written_whole
 from ofadsl.search.front import Front, arch_name, front_json
 from ofadsl.search.pose import Posed
@@ -49,6 +50,11 @@ def front_of(found: Found, progress: Progress, points: int) -> Front:
     for name, column in found.columns.items():
         if column.interval is not None:
             intervals[name] = np.stack(column.interval(x), axis=1)
+    costs = {n: np.asarray(c.value(x), np.float64) for n, c in found.columns.items()}
+    for name, told in costs.items():
+        if not np.isfinite(told).all():
+            help = "return a number for each arch, or maximize it: what has none is then left out"
+            raise fault("OFA234", f"the {name} of an arch on the front is no number", help=help)
     kinds = {**ANALYTIC, **{n: MEASURED[n.partition("[")[0]] for n in intervals if "[" in n}}
     return Front(
         space=found.target.space.name,
@@ -60,7 +66,7 @@ def front_of(found: Found, progress: Progress, points: int) -> Front:
         objectives=objectives,
         values=values,
         units={name: kinds[name].unit if name in kinds else "" for name in found.columns},
-        costs={n: np.asarray(c.value(x), np.float64) for n, c in found.columns.items()},
+        costs=costs,
         intervals=intervals,
         limits=found.posed.limits,
         bytes_per_element=found.bytes_per_element,

@@ -16,7 +16,7 @@ from ofadsl.compiler.syntax import Expression
 from ofadsl.diagnostics import Source, Span
 from ofadsl.search.kinds import SHOWN, Kind, divided, joined, multiplied
 from ofadsl.search.leaves import Leaves
-from ofadsl.search.read import read
+from ofadsl.search.read import Chain, read
 from ofadsl.search.terms import (
     Compare,
     Compute,
@@ -49,8 +49,8 @@ def check_constraints(source: Source, vocabulary: Vocabulary) -> tuple[Constrain
     checker = _Checker(text=text, vocabulary=vocabulary)
     found = []
     for part in _conjuncts(text.tree):
-        if isinstance(part, syntax.Name) and part.span.start in text.chains:
-            found += checker.links(part)
+        if (chain := text.chain(part)) is not None:
+            found += checker.links(chain)
         elif (condition := checker.condition(part)) is not None:
             found.append(Constraint(span=checker.whole(part), condition=condition))
     checker.finish()
@@ -94,8 +94,8 @@ class _Checker(Leaves):
                 return Every(parts=parts) if op == "and" else Some(parts=parts)
             case syntax.Binary(op=op, left=left, right=right) if op in _COMPARISONS:
                 return self.comparison(op, left, right, tree)
-            case syntax.Name() if tree.span.start in self.text.chains:
-                return self.chain(tree)
+            case syntax.Name() if (chain := self.text.chain(tree)) is not None:
+                return self.chain(chain)
             case syntax.IfElse(condition=asked, then=then, orelse=orelse):
                 ways = self.condition(asked), self.condition(then), self.condition(orelse)
                 if ways[0] is None or ways[1] is None or ways[2] is None:
@@ -110,14 +110,13 @@ class _Checker(Leaves):
                     self.refuse("OFA223", rule, tree, f"this is {found.kind.value}", help)
                 return None
 
-    def chain(self, tree: syntax.Name) -> Condition | None:
-        links = self.links(tree)
-        number = len(self.text.chains[tree.span.start].comparisons)
+    def chain(self, chain: Chain) -> Condition | None:
+        links, number = self.links(chain), len(chain.comparisons)
         return Every(parts=tuple(x.condition for x in links)) if len(links) == number else None
 
-    def links(self, tree: syntax.Name) -> list[Constraint]:
+    def links(self, chain: Chain) -> list[Constraint]:
         """Return the comparisons of a chain, each with its own place."""
-        chain, found = self.text.chains[tree.span.start], []
+        found = []
         for op, pair in zip(chain.comparisons, itertools.pairwise(chain.operands), strict=True):
             condition = self.comparison(op, *pair, pair[1])
             if condition is not None:
@@ -159,7 +158,7 @@ class _Checker(Leaves):
         match tree:
             case syntax.Number():
                 return self.number(tree)
-            case syntax.Name() if tree.span.start in self.text.chains:
+            case syntax.Name() if self.text.chain(tree) is not None:
                 return self.no_number(tree)
             case syntax.Name() | syntax.Member() | syntax.Index():
                 return self.named(tree)

@@ -148,8 +148,8 @@ def _distance(compare: Compare, batch: Batch, dimensions: Dimensions) -> Floats:
     left = _value(compare.left, batch, dimensions)
     right = _value(compare.right, batch, dimensions)
     holds = np.broadcast_to(_HOLDS[compare.op](left, right), len(batch.x)).copy()
-    bound = np.abs(right) if isinstance(compare.right, Constant) else np.abs(left)
-    if not isinstance(compare.right, Constant) and not isinstance(compare.left, Constant):
+    bound = np.abs(right) if _constant(compare.right) else np.abs(left)
+    if not _constant(compare.right) and not _constant(compare.left):
         bound = np.maximum(np.abs(left), np.abs(right))
     far = np.abs(left - right) / np.where(bound > 0, bound, 1)
     if compare.left.kind is Kind.WORD:
@@ -160,3 +160,7 @@ def _distance(compare: Compare, batch: Batch, dimensions: Dimensions) -> Floats:
         if live is not None:
             holds |= ~live(batch.x)
     return np.where(holds, 0.0, far)
+
+
+def _constant(term: Term) -> bool:
+    return not any(mentioned(term))

@@ -131,7 +131,7 @@ def read_front(path: Path) -> Front:
         raise fault("OFA236", f"{file} is no JSON") from error
     try:
         return _front(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = str(error)[:80]
         raise fault("OFA236", f"{file} is no front of `ofadsl search`: {what}") from error
 

@@ -38,8 +38,9 @@ class State:
     """The best first."""
     front: Evaluated
     """All feasible archs found so far that nothing dominates."""
-    seen: set[int]
-    """The hash of every arch that was evaluated; one set, which grows, for all generations."""
+    seen: dict[int, None]
+    """The hashes of all archs that were evaluated, in order: one dict, which every generation adds
+    to. Of a generation that was interrupted it may hold some at its end."""
     exhausted: bool = False
     """Whether no new arch was found any more."""
 
@@ -54,7 +55,7 @@ def begin(problem: Problem, size: int, seed: int, start: Archs) -> State:
     hashes = hashed(x)
     first = np.sort(np.unique(hashes, return_index=True)[1])[: max(size, len(start))]
     found = problem.evaluate(x[first])
-    state = State(generation=0, population=found[:0], front=found[:0], seen=set())
+    state = State(generation=0, population=found[:0], front=found[:0], seen={})
     return _survived(state, found, hashes[first], size)
 
 
@@ -91,7 +92,7 @@ def _survived(state: State, found: Evaluated, hashes: Hashes, size: int) -> Stat
     front = state.front.join(feasible)
     front = front[best(front.values)]
     both = state.population.join(found)
-    state.seen.update(hashes.tolist())
+    state.seen.update(dict.fromkeys(hashes.tolist()))
     return State(
         generation=state.generation + (len(state.population) > 0),
         population=both[_order(both, size)],

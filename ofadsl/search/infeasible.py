@@ -51,7 +51,7 @@ def infeasible(
     if bounded or every:
         code = "OFA228"
     if not order:
-        help = "every objective needs a finite value; something is divided by 0"
+        help = "every objective needs a finite value; here each is divided by 0, or scored as NaN"
         return Diagnostics([Diagnostic(code=code, message=rule, help=help)])
     spans = [posed.constraints[i].span for i in order]
     labels = [_label(posed.limits[i], batch, far[i], least, i in bounded) for i in order]

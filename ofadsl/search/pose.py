@@ -164,5 +164,6 @@ def _limit(constraint: Constraint, domain: Domain, dimensions: Dimensions) -> Li
         if isinstance(cost, CostTerm) and not any(map(len, mentioned(bound))):
             one = Batch(x=np.zeros((1, len(domain.names)), np.uint8), costs={})
             value = float(column(bound, one, dimensions)[0])
-            return Limit(text=text, cost=cost.name, op=op, bound=value)
+            if np.isfinite(value):
+                return Limit(text=text, cost=cost.name, op=op, bound=value)
     return Limit(text=text)

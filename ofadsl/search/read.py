@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ofadsl.compiler.parse.parser import parse_expression
-from ofadsl.compiler.syntax import Expression
+from ofadsl.compiler.syntax import Expression, Name
 from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, Span
 
 _WORDS = frozenset({"and", "or", "not", "if", "else", "step"})
 _DEVICE = re.compile(r"(?<![\w.])[A-Za-z_]\w*\s*\[\s*(\d+[A-Za-z_]\w*)\s*\]")
 _DOTTED = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.\w+)+")
-_NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)([ \t]*)([^\W\d_]\w*)")
+_NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?+)([ \t]*)([^\W\d_]\w*)")
 _SCAN = re.compile(r"\b(?:and|or|not|if|else)\b|[=!<>]=|[<>()\[\]{},]")
 _COMPARE = re.compile(r"[=!<>]=|[<>]")
 _LONGEST = 8  # characters of a name that stands for a chain
@@ -42,6 +42,12 @@ class Text:
     """The unit of a number, by the place of the number."""
     chains: Mapping[int, Chain]
     """What a name stands for, by its place."""
+
+    def chain(self, tree: Expression) -> Chain | None:
+        """Return the chain that a name stands for; the chain's first operand begins there too."""
+        if isinstance(tree, Name) and not tree.text.strip("_"):
+            return self.chains.get(tree.span.start)
+        return None
 
     def span(self, tree: Expression) -> Span:
         """Return where a part of the tree was written."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Mapping
@@ -38,12 +39,16 @@ def state_bytes(progress: Progress, search: str) -> bytes:
         front=progress.front.x if state is None else state.front.x,
         nearest=progress.nearest.x,
         population=empty if state is None else state.population.x,
-        seen=np.array([] if state is None else sorted(state.seen), np.uint64),
+        seen=np.array([] if state is None else _seen(state, progress.evaluations), np.uint64),
         counts=np.array(
             [progress.evaluations, -1 if state is None else state.generation], np.int64
         ),
     )
     return file.getvalue()
+
+
+def _seen(state: State, evaluations: int) -> list[int]:
+    return sorted(itertools.islice(state.seen, evaluations))
 
 
 def read_state(path: Path, search: str, problem: Problem) -> Progress:
@@ -75,7 +80,7 @@ def read_state(path: Path, search: str, problem: Problem) -> Progress:
             generation=generation,
             population=evaluated["population"],
             front=evaluated["front"],
-            seen=set(arrays["seen"].tolist()),
+            seen=dict.fromkeys(arrays["seen"].tolist()),
         )
     return Progress(
         front=evaluated["front"],

@@ -79,8 +79,9 @@ def solve(
             watch(progress)
             if time.monotonic() >= until:
                 break
-    except KeyboardInterrupt:
-        pass  # the user has seen enough: what was found is the answer
+    except KeyboardInterrupt:  # the user has seen enough: what was found is the answer
+        if not progress.evaluations:
+            raise
     return progress
 
 

@@ -96,7 +96,7 @@ class _Reading:
             if not math.isfinite(value):
                 raise ValueError(f"{self.metric} is not finite")
             return self.encode(data["arch"]), float(value)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             label = str(error)[:200]
             rule = "a row of evaluations is an arch with a value"
             self.mistakes.append(Diagnostic(code="OFA230", message=rule, span=span, label=label))

@@ -26,7 +26,7 @@ def imported(name: str) -> Cost:
     sys.path.insert(0, here)
     try:
         function = getattr(importlib.import_module(place), attribute)
-    except (ImportError, AttributeError, SyntaxError, ValueError) as error:
+    except Exception as error:
         raise fault("OFA234", f"{name[:80]} cannot be imported: {error}", help=_HELP) from error
     finally:
         sys.path.remove(here)
@@ -34,8 +34,10 @@ def imported(name: str) -> Cost:
         raise fault("OFA234", f"{name[:80]} is no function", help=_HELP)
 
     def scores(x: Archs) -> Floats:
+        if not len(x):
+            return np.zeros(0)
         try:
-            found = np.asarray(function(x))
+            found = np.asarray(function(x.copy()))  # code of others may write into it
         except Exception as error:
             raise fault("OFA234", f"{name[:80]} failed: {_said(error)}", help=_HELP) from error
         if found.shape != (len(x),) or found.dtype.kind not in "fiu":
