@@ -48,7 +48,7 @@ def main() -> None:
         seen += len(labels)
         used[name] = used.get(name, 0) + len(labels)
     shares = ", ".join(f"{name} {count / seen:.0%}" for name, count in used.items())
-    print(f"{seen:,} digits classified, {right / seen:.1%} of them right; by {shares}")
+    print(f"{seen:,} digits classified, {right / max(seen, 1):.1%} of them right; by {shares}")
 
 
 def digits() -> Iterator[tuple[Tensor, Tensor]]:

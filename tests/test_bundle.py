@@ -65,6 +65,30 @@ def test_a_batch_norm_that_follows_no_convolution_stays() -> None:
     assert any(isinstance(one, nn.BatchNorm2d) for one in folded.modules())
 
 
+@pytest.mark.parametrize(
+    "pair",
+    [
+        (nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect"), nn.BatchNorm2d(4)),
+        (nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, affine=False)),
+        (nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)),
+    ],
+    ids=["padding", "affine", "statistics"],
+)
+def test_what_is_no_convolution_with_other_weights_stays(pair: tuple[nn.Module, ...]) -> None:
+    net = nn.Sequential(*pair).eval()
+    x = torch.randn(2, 3, 6, 6)
+    torch.testing.assert_close(fold_at_run_time(net, ())(x), net(x))
+
+
+def test_a_convolution_that_pads_by_name_is_folded() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding="same"), nn.BatchNorm2d(4)).eval()
+    x = torch.randn(2, 3, 6, 6)
+    folded = fold_at_run_time(net, ())
+    torch.testing.assert_close(folded(x), net(x))
+    assert not any(isinstance(one, nn.BatchNorm2d) for one in folded.modules())
+
+
+NAN = float("nan")
 NAMES = ("large", "middle", "small")
 
 
@@ -91,6 +115,23 @@ def test_missing_inputs_keep_the_choice() -> None:
     for now in (1, 100, 1000):
         assert policy.decide(Reading(), now=now) == "small"
     assert policy.decide(Reading(load=0.1), now=1001) == "small"  # patience begins here
+
+
+def test_a_reading_that_is_no_number_is_missing() -> None:
+    assert Policy(NAMES).decide(Reading(battery=NAN, load=0.95), now=0) == "small"
+    policy = Policy(NAMES)
+    policy.decide(Reading(battery=0.1), now=0)
+    seen = {policy.decide(Reading(battery=NAN, load=NAN), now=now) for now in range(60)}
+    assert seen == {"small"}
+
+
+def test_patience_begins_anew_when_the_clock_is_set_back() -> None:
+    policy = Policy(NAMES, Limits(patience=5.0))
+    policy.decide(Reading(load=0.95), now=1000)
+    assert policy.decide(Reading(load=0.1), now=1001) == "small"
+    assert policy.decide(Reading(load=0.1), now=10) == "small"
+    assert policy.decide(Reading(load=0.1), now=14) == "small"
+    assert policy.decide(Reading(load=0.1), now=15) == "large"
 
 
 def test_a_dearer_subnet_waits_for_margin_and_patience() -> None:
@@ -123,3 +164,7 @@ def test_a_policy_of_nothing_is_refused() -> None:
         Policy(())
     with pytest.raises(ValueError, match="empty is below full"):
         Policy(NAMES, Limits(empty=0.7))
+    with pytest.raises(ValueError, match="empty is below full"):
+        Policy(NAMES, Limits(full=NAN))
+    with pytest.raises(ValueError, match="0 or more"):
+        Policy(NAMES, Limits(margin=-0.1))

@@ -136,6 +136,17 @@ def test_the_best_within_a_limit_is_chosen(bundled: Path) -> None:
     assert bundle.choose(macs=1e12) == bundle.members[0]
 
 
+@pytest.mark.parametrize("left", [0.0, -3.0])
+def test_the_cheapest_is_the_nearest_where_nothing_is_left(bundled: Path, left: float) -> None:
+    bundle = Bundle.load(bundled)
+    assert bundle.choose(latency_ms=left, device="chip") == bundle.members[-1]
+
+
+def test_a_limit_that_is_no_number_is_refused(bundled: Path) -> None:
+    with pytest.raises(ValueError, match="not NaN"):
+        Bundle.load(bundled).choose(macs=float("nan"))
+
+
 def test_unknown_names_and_costs_are_refused(bundled: Path) -> None:
     bundle = Bundle.load(bundled)
     with pytest.raises(Diagnostics) as report:
@@ -187,7 +198,8 @@ def test_no_request_is_lost_or_mixed_while_subnets_are_switched(bundled: Path) -
 
 
 def test_a_broken_bundle_is_refused(bundled: Path, tmp_path: Path) -> None:
-    for text in ("", "{}", '{"subnets": 3}', '{"subnets": [{"name": "x"}]}'):
+    texts = ("", "{}", '{"subnets": 3}', '{"subnets": [{"name": "x"}]}', "[" * 100_000)
+    for text in (*texts, '{"subnets": []}'):
         (tmp_path / "bundle.json").write_text(text)
         with pytest.raises(Diagnostics) as report:
             Bundle.load(tmp_path)
@@ -197,6 +209,70 @@ def test_a_broken_bundle_is_refused(bundled: Path, tmp_path: Path) -> None:
     with pytest.raises(Diagnostics) as report:
         Bundle.load(tmp_path)
     assert report.value.items[0].code == "OFA270"
+
+
+WEIGHT = "stem.conv.weight"
+ONE: dict[str, Any] = {
+    "a shape larger than the tensor": {"tensors": {WEIGHT: [WEIGHT, [999, 1, 3, 3]]}},
+    "a shape smaller than the network's": {"tensors": {WEIGHT: [WEIGHT, [1, 1, 3, 3]]}},
+    "a shape of negative extents": {"tensors": {WEIGHT: [WEIGHT, [-1, 1, 3, 3]]}},
+    "a shape of other axes": {"tensors": {WEIGHT: [WEIGHT, [1]]}},
+    "a tensor that is not there": {"tensors": {WEIGHT: ["nowhere", [1]]}},
+    "a tensor too many": {"tensors": {"more": [WEIGHT, [1, 1, 3, 3]]}},
+    "no tensors": {"tensors": []},
+    "costs that are no numbers": {"costs": []},
+    "a cost that compares with nothing": {"costs": {"macs": float("nan")}},
+    "an accuracy that compares with nothing": {"accuracy": float("nan")},
+    "a resolution of nothing": {"arch": {"resolution": 0}},
+    "a resolution beyond all memory": {"arch": {"resolution": 10**9}},
+}
+
+
+@pytest.mark.parametrize("what", ONE)
+def test_an_index_that_does_not_fit_its_tensors_is_refused(
+    what: str, bundled: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(bundled, tmp_path / "bundle")
+    index = json.loads((folder / "bundle.json").read_text())
+    first = index["subnets"][0]
+    assert WEIGHT in first["tensors"]
+    for key, value in ONE[what].items():
+        merges = isinstance(value, dict) and key == "tensors"
+        first[key] = first[key] | value if merges else value
+    (folder / "bundle.json").write_text(json.dumps(index))
+    with pytest.raises(Diagnostics, match="OFA270"):
+        Bundle.load(folder)
+
+
+def test_a_tensor_that_no_one_gives_is_named(bundled: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bundled, tmp_path / "bundle")
+    index = json.loads((folder / "bundle.json").read_text())
+    del index["subnets"][0]["tensors"][WEIGHT]
+    (folder / "bundle.json").write_text(json.dumps(index))
+    with pytest.raises(Diagnostics, match=WEIGHT):
+        Bundle.load(folder)
+
+
+@pytest.mark.parametrize("source", ["def (", "x = 1", "raise RuntimeError('mine')", None])
+def test_a_program_of_a_bundle_that_fails_is_refused(
+    source: str | None, bundled: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(bundled, tmp_path / "bundle")
+    program = next(folder.glob("*/subnet.py"))
+    program.unlink()
+    if source is not None:
+        program.write_text(source)
+    with pytest.raises(Diagnostics, match="OFA270"):
+        Bundle.load(folder)
+
+
+def test_subnets_of_one_name_are_refused(bundled: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(bundled, tmp_path / "bundle")
+    index = json.loads((folder / "bundle.json").read_text())
+    index["subnets"].append(index["subnets"][0])
+    (folder / "bundle.json").write_text(json.dumps(index))
+    with pytest.raises(Diagnostics, match="names of their own"):
+        Bundle.load(folder)
 
 
 def test_a_name_that_leaves_the_folder_is_refused(bundled: Path, tmp_path: Path) -> None:

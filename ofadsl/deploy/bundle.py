@@ -7,14 +7,14 @@ with; a switch changes which subnet the next request sees, and allocates nothing
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,9 @@ from ofadsl.deploy.sharing import Place, view
 from ofadsl.diagnostics import fault
 
 INDEX, SHARED = "bundle.json", "shared.safetensors"
+_LEAST = 1e-9
+"""A limit below this counts as this: where no time is left, the cheapest is the nearest."""
+_LARGEST = 1 << 14
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -65,21 +68,17 @@ class Bundle:
         try:
             members = [_member(one) for one in _read(path / INDEX)["subnets"]]
             masters = _laid_out(safetensors.torch.load_file(path / SHARED))
-            nets = {member.name: _subnet(path, member, masters) for member in members}
+            shared = _shared(members)
+            nets = {one.name: _subnet(path, one, masters, shared) for one in members}
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise _broken(path, reason) from error
-        except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
-            raise _broken(path, f"{type(error).__name__} {str(error)[:80]}") from error
-        shared = _shared(members)
-        folded = {
-            member.name: fold_at_run_time(
-                nets[member.name],
-                {name for name, place in member.places.items() if place.name in shared},
-            )
-            for member in members
-        }
-        return cls(members, folded)
+        except Exception as error:  # programs of the folder are run: any error is possible
+            reason = " ".join(str(error).split())[:160]
+            raise _broken(path, f"{type(error).__name__}: {reason}") from error
+        if not members or len(nets) < len(members):
+            raise _broken(path, "its subnets have no names of their own" if nets else "it is empty")
+        return cls(members, nets)
 
     @property
     def current(self) -> str:
@@ -148,13 +147,18 @@ class Bundle:
 
     def _excess(self, member: Member, limits: Mapping[str, float]) -> float:
         """Return by which part a subnet passes its limits; 0 within them."""
+        if any(math.isnan(limit) for limit in limits.values()):
+            raise ValueError(f"a limit is a number, not NaN: {dict(limits)}")
         unknown = [cost for cost in limits if cost not in member.costs]
         if unknown:
             listed = ", ".join(member.costs)
             message = f"the bundle does not know {unknown[0]} of {member.name}"
             raise fault("OFA272", message, help=f"it knows {listed}")
         return max(
-            (max(0.0, member.costs[cost] / limit - 1) for cost, limit in limits.items()),
+            (
+                max(0.0, member.costs[cost] / max(limit, _LEAST) - 1)
+                for cost, limit in limits.items()
+            ),
             default=0.0,
         )
 
@@ -167,16 +171,27 @@ def _member(data: Any) -> Member:
     name = str(data["name"])
     if not _NAME.fullmatch(name):
         raise ValueError(f"the name {name[:40]}")
+    resolution = int(data["arch"]["resolution"])
+    if not 1 <= resolution <= _LARGEST:
+        raise ValueError(f"the resolution {resolution}")
     return Member(
         name=name,
-        resolution=int(data["arch"]["resolution"]),
-        costs={str(name): float(cost) for name, cost in data["costs"].items()},
-        accuracy=None if data["accuracy"] is None else float(data["accuracy"]),
+        resolution=resolution,
+        costs={str(name): _finite(cost) for name, cost in data["costs"].items()},
+        accuracy=None if data["accuracy"] is None else _finite(data["accuracy"]),
         places={
             str(name): Place(name=str(master), shape=tuple(map(int, shape)))
             for name, (master, shape) in data["tensors"].items()
         },
     )
+
+
+def _finite(value: Any) -> float:
+    """Return a number that can be compared with others."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"the cost {number}")
+    return number
 
 
 def _laid_out(masters: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -188,7 +203,9 @@ def _laid_out(masters: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _subnet(folder: Path, member: Member, masters: Mapping[str, Tensor]) -> nn.Module:
+def _subnet(
+    folder: Path, member: Member, masters: Mapping[str, Tensor], shared: Collection[str]
+) -> nn.Module:
     """Return a subnet as its ``subnet.py`` says, with the memory of the masters."""
     path = folder / member.name / "subnet.py"
     scope: dict[str, Any] = {"__name__": "subnet", "__file__": str(path)}
@@ -197,7 +214,11 @@ def _subnet(folder: Path, member: Member, masters: Mapping[str, Tensor]) -> nn.M
         subnet: nn.Module = scope["Subnet"]()
     state = {name: view(masters, place) for name, place in member.places.items()}
     subnet.load_state_dict(state, assign=True)
-    return subnet.eval()
+    missing = [key for key, one in subnet.state_dict().items() if one.is_meta]
+    if missing:
+        raise ValueError(f"{member.name} has no {missing[0]}")
+    kept = {name for name, place in member.places.items() if place.name in shared}
+    return fold_at_run_time(subnet.eval(), kept)
 
 
 def _shared(members: Sequence[Member]) -> set[str]:

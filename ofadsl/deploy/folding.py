@@ -36,7 +36,6 @@ class FoldedConv(nn.Module):
         self.register_buffer("weight", weight if shared else _laid_out(weight * scale))
         self.register_buffer("scale", scale if shared else None)
         self.register_buffer("shift", shift)
-        assert isinstance(conv.padding, tuple)
         self.stride, self.padding = conv.stride, conv.padding
         self.dilation, self.groups = conv.dilation, conv.groups
 
@@ -80,7 +79,14 @@ def _convolution_before(node: Node, modules: dict[str, nn.Module]) -> Node | Non
         return None
     source = modules[str(before.target)]
     called = [one for one in before.graph.nodes if one.target == before.target]
-    return before if isinstance(source, nn.Conv2d) and len(called) == 1 else None
+    return before if len(called) == 1 and _foldable(source, modules[str(node.target)]) else None
+
+
+def _foldable(source: nn.Module, norm: nn.Module) -> bool:
+    """Return whether both are one convolution with other weights; a person may have edited them."""
+    if not isinstance(source, nn.Conv2d) or source.padding_mode != "zeros":
+        return False
+    return isinstance(norm, nn.BatchNorm2d) and norm.affine and norm.running_mean is not None
 
 
 def _laid_out(weight: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ that a reading that hovers does not make the subnets flap.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,8 +47,10 @@ class Policy:
         self.limits = limits or Limits()
         if not self.names:
             raise ValueError("a policy chooses among one subnet or more, not among none")
-        if self.limits.empty >= self.limits.full or self.limits.idle >= self.limits.busy:
+        if not (self.limits.empty < self.limits.full and self.limits.idle < self.limits.busy):
             raise ValueError("empty is below full, and idle below busy")
+        if not (self.limits.margin >= 0 and self.limits.patience >= 0):
+            raise ValueError("margin and patience are 0 or more")
         self._level = 0
         self._since: float | None = None
 
@@ -65,7 +68,7 @@ class Policy:
         assert back is not None
         if back >= self._level:
             self._since = None
-        elif self._since is None:
+        elif self._since is None or now < self._since:  # a clock may be set back
             self._since = now
         elif now - self._since >= self.limits.patience:
             self._level, self._since = back, None
@@ -74,17 +77,23 @@ class Policy:
     def _wanted(self, reading: Reading, *, margin: float) -> int | None:
         """Return the level that the strictest input asks for, each worse by ``margin``."""
         asked = []
-        if reading.battery is not None and not reading.charging:
-            left = reading.battery - margin
+        battery, load = _known(reading.battery), _known(reading.load)
+        if battery is not None and not reading.charging:
+            left = battery - margin
             asked.append((self.limits.full - left) / (self.limits.full - self.limits.empty))
         if reading.charging:
             asked.append(0.0)
-        if reading.load is not None:
-            load = reading.load + margin
-            asked.append((load - self.limits.idle) / (self.limits.busy - self.limits.idle))
+        if load is not None:
+            used = load + margin
+            asked.append((used - self.limits.idle) / (self.limits.busy - self.limits.idle))
         if not asked:
             return None
         last = len(self.names) - 1
         # the ends belong to the best and the cheapest, what is between to the others
         part = min(1.0, max(0.0, max(asked)))
         return last if part >= 1 else min(last, int(part * len(self.names)))
+
+
+def _known(value: float | None) -> float | None:
+    """Return a reading, None for NaN: some drivers say that where they know nothing."""
+    return None if value is None or math.isnan(value) else value

@@ -68,8 +68,12 @@ def share(states: Sequence[State]) -> Shared:
 
 
 def view(shared: Mapping[str, Tensor], place: Place) -> Tensor:
-    """Return a tensor of a subnet; it is memory of its master."""
-    return shared[place.name][_first(place.shape)]
+    """Return a tensor of a subnet, memory of its master; ValueError where that is smaller."""
+    master = shared[place.name]
+    fits = len(place.shape) == master.ndim
+    if not fits or any(not 0 <= a <= b for a, b in zip(place.shape, master.shape, strict=True)):
+        raise ValueError(f"{place.shape} is no part of {place.name}, {tuple(master.shape)}")
+    return master[_first(place.shape)]
 
 
 def _masters(tensors: Sequence[Tensor | None]) -> list[_Growing]:
