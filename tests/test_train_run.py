@@ -13,9 +13,11 @@ import pytest
 import safetensors
 import torch
 from packages import compiled
+from torch import Tensor
 from trainings import SETTINGS, asked, noise, sandwich, schedule, told, two_phases, weights
 
 import ofadsl.files
+import ofadsl.train.loop
 from ofadsl.diagnostics import Diagnostics
 from ofadsl.specialize.weights import load_weights
 from ofadsl.train.accuracy import Accuracy
@@ -106,12 +108,28 @@ def test_a_run_of_other_settings_is_not_resumed(finished: Path) -> None:
         run(other, told(), resume=True)
 
 
+def test_a_schedule_of_other_rates_is_another_run(finished: Path) -> None:
+    first, second = two_phases().phases
+    plan = schedule(first, replace(second, rate_scale=0.5))
+    with pytest.raises(Diagnostics, match=r"OFA201.*phases\[1\].rate_scale was 1.0, now 0.5"):
+        run(asked(finished, plan), told(), resume=True)
+
+
 def test_a_finished_run_is_not_trained_further(finished: Path) -> None:
     before = weights(finished)
     watch = told()
     run(asked(finished), watch, resume=True)
     assert watch.said == ["going on from step 5", "5 of 5"]
     assert weights(finished) == before
+
+
+def test_a_run_that_is_finished_again_leaves_the_same_file(finished: Path) -> None:
+    # a file's digest says which weights were evaluated; the library puts its header in any order
+    path = finished / "weights.safetensors"
+    before = path.read_bytes()
+    for _ in range(8):
+        run(asked(finished), told(), resume=True)
+        assert path.read_bytes() == before
 
 
 def test_resuming_what_was_never_begun_begins_it(tmp_path: Path) -> None:
@@ -185,8 +203,28 @@ def test_a_loss_that_is_no_number_names_the_step_and_the_subnet(tmp_path: Path) 
     with pytest.raises(Diagnostics, match=r"OFA204.*the loss of step \d+ is (nan|inf) for .*depth"):
         run(asked(tmp_path, plan, settings=settings), told())
     for _, path in checkpoints(tmp_path):
-        found = read_checkpoint(path).tensors.values()
-        assert all(torch.isfinite(tensor).all() for tensor in found)
+        found = read_checkpoint(path).tensors
+        trained = {name: t for name, t in found.items() if "running" not in name}
+        assert all(torch.isfinite(tensor).all() for tensor in trained.values())
+
+
+def test_an_optimiser_whose_state_overflows_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = ofadsl.train.loop.backward
+
+    def steep(net: torch.nn.Module, *arguments: Any) -> Tensor:
+        losses = honest(net, *arguments)
+        for parameter in net.parameters():
+            if parameter.grad is not None:
+                parameter.grad.fill_(1e25)  # its square is more than a float32 holds
+        return losses
+
+    monkeypatch.setattr(ofadsl.train.loop, "backward", steep)
+    settings = replace(SETTINGS, optimizer="adamw", learning_rate=1e-6)
+    with pytest.raises(Diagnostics, match=r"OFA204.*the optimiser's state after step 2"):
+        run(asked(tmp_path, settings=settings), told())
+    assert not checkpoints(tmp_path)
 
 
 def test_data_of_other_classes_are_refused(tmp_path: Path) -> None:

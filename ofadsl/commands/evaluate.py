@@ -28,6 +28,7 @@ from ofadsl.train.data.workers import workers_for
 from ofadsl.train.distributed import check_device
 from ofadsl.train.evaluate import Conditions, evaluate
 from ofadsl.train.evaluate_record import Record, key
+from ofadsl.train.layout import placed
 from ofadsl.train.processes import Processes, processes
 from ofadsl.train.statistics import IMAGES
 
@@ -99,7 +100,7 @@ def _run(request: Request, watching: Watching, here: Processes) -> Answer:
     )
     supernet = package.supernet()
     origin = load_weights(supernet, request.weights)
-    supernet.to(here.device)
+    placed(supernet, here.device)
     check_classes(supernet, archs[0], data)
     conditions = Conditions(
         batch=request.batch,

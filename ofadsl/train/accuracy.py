@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ofadsl.choices import Arch
 from ofadsl.train.data.batches import Batch, no_images
+from ofadsl.train.layout import brought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,8 @@ class Score:
         assert not supernet.training, "statistics of the batch would be used"
         labels = batch.labels.to(self._sums.device)
         with torch.no_grad():
-            logits: Tensor = supernet(batch.images.to(self._sums.device), arch).float()
+            images = brought(batch.images, self._sums.device)
+            logits: Tensor = supernet(images, arch).float()
         self._classes = logits.shape[1]
         best = logits.topk(min(5, self._classes)).indices == labels[:, None]
         loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")

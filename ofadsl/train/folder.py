@@ -79,9 +79,21 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], space_hash: str) ->
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     header = {"format": "pt", "ofadsl_trained": "1", "space_hash": space_hash}
     try:
-        write_durable(path, [safetensors.torch.save(whole, header)])
+        write_durable(path, _ordered(safetensors.torch.save(whole, header)))
     except OSError as error:
         raise unwritable(path, error, checkpoints(path.parent)) from error
+
+
+def _ordered(data: bytes) -> Iterator[bytes]:
+    """Yield a safetensors file with its header in order, so that equal weights are equal files.
+
+    The library writes what is said of the file in an order that is another each time.
+    """
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:start]), sort_keys=True).encode()
+    padded = header.ljust(-(-len(header) // 8) * 8)  # tensors begin at a multiple of 8
+    yield len(padded).to_bytes(8, "little") + padded
+    yield data[start:]
 
 
 def finite(tensors: Mapping[str, Tensor]) -> bool:

@@ -25,9 +25,10 @@ from ofadsl.train.data.source import Data
 from ofadsl.train.distributed import total, wrapped
 from ofadsl.train.evaluate import Conditions, evaluate
 from ofadsl.train.folder import add_metrics, finite
+from ofadsl.train.layout import brought
 from ofadsl.train.learner import Learner
 from ofadsl.train.losses import DIVERGED, Losses
-from ofadsl.train.optimiser import learning_rate, set_learning_rate
+from ofadsl.train.optimiser import learning_rate, optimiser_tensors, set_learning_rate
 from ofadsl.train.pace import NEVER, Every, Pace
 from ofadsl.train.processes import Processes
 from ofadsl.train.progress import Epoch, Watch
@@ -165,9 +166,8 @@ def _images(learner: Learner, job: Job, leg: Leg, size: int) -> Iterator[Batch]:
         start=learner.done % leg.per_epoch,
         drop_last=True,
     )
-    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
     for batch in found:
-        images = batch.images.to(device, memory_format=layout, non_blocking=True)
+        images = brought(batch.images, device)
         yield Batch(images=images, labels=batch.labels.to(device, non_blocking=True))
 
 
@@ -181,10 +181,11 @@ def _accuracies(learner: Learner, job: Job, subnets: Subnets) -> tuple[float, fl
 
 
 def _write(learner: Learner, job: Job, losses: Losses, pace: Pace) -> None:
-    """Write a checkpoint, never one of weights that are no numbers."""
+    """Write a checkpoint, never one that a training cannot go on from: of what is no number."""
     losses.settle()
-    if not finite(dict(learner.supernet.named_parameters())):
-        message = f"the weights after step {learner.steps} are not finite"
+    state = optimiser_tensors(learner.optimiser, learner.supernet)
+    if not finite({**dict(learner.supernet.named_parameters()), **state}):
+        message = f"the weights or the optimiser's state after step {learner.steps} are not finite"
         raise fault("OFA204", message, help=DIVERGED)
     write_checkpoint(job.folder, learner.checkpoint())
     pace.reset()

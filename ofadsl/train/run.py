@@ -23,6 +23,7 @@ from ofadsl.train.data.fit import check_classes
 from ofadsl.train.data.source import Data
 from ofadsl.train.distributed import leading, wait
 from ofadsl.train.folder import WEIGHTS, claim, sweep, write_weights
+from ofadsl.train.layout import placed
 from ofadsl.train.learner import Learner, new_learner
 from ofadsl.train.loop import Job, train
 from ofadsl.train.pace import NEVER, Every
@@ -123,6 +124,7 @@ def _described(phase: Phase) -> dict[str, Any]:
         "learning_rate": phase.learning_rate,
         "warmup": phase.warmup,
         "decay": phase.decay,
+        "rate_scale": phase.rate_scale,
         "sort": phase.sort,
     }
 
@@ -130,10 +132,7 @@ def _described(phase: Phase) -> dict[str, Any]:
 def _learner(asked: Run, watch: Watch) -> Learner:
     """Return the learner where the last checkpoint has it, or at the beginning."""
     group = asked.group
-    supernet = asked.supernet.to(group.device)
-    if group.device.type == "cuda":
-        supernet = supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    learner = new_learner(supernet, asked.settings)
+    learner = new_learner(placed(asked.supernet, group.device), asked.settings)
     found, notes = newest_checkpoint(asked.folder)
     for note in notes:
         watch.say(f"note: {note}")

@@ -19,6 +19,7 @@ from ofadsl.choices import Arch
 from ofadsl.train.data.batches import Batch, batches, no_images
 from ofadsl.train.data.sample import sample
 from ofadsl.train.data.source import Data
+from ofadsl.train.layout import brought
 
 IMAGES, BATCH = 2000, 200
 """What the paper takes."""
@@ -90,7 +91,7 @@ class Measure:
     def add(self, arch: Arch, batch: Batch) -> None:
         """Count the images of a batch."""
         with torch.no_grad():
-            self._supernet(batch.images.to(self._device), arch)
+            self._supernet(brought(batch.images, self._device), arch)
         self._images += len(batch.labels)
 
     def result(self, *, shared: bool = False) -> dict[str, Tensor]:
