@@ -184,6 +184,8 @@ def test_the_nearest_name_and_unit_are_suggested() -> None:
     helps = [item.help for item in report.value]
     assert "did you mean `resolution`?" in helps
     assert "did you mean `pixel`?" in helps
+    with pytest.raises(Diagnostics, match="on a microcontroller is not known"):
+        parsed("arena_bytes <= 256 kB")
     with pytest.raises(Diagnostics, match="did you mean `ms`"):
         parsed("latency[pixel] < 3 MS")
 

@@ -53,10 +53,8 @@ def search(**options: Any) -> None:
       ofadsl search spaces/mbv3.ofa --accuracy predictor.npz --minimize 'latency[pixel]' \\
           --where 'latency[pixel] <= 20 ms and peak_memory <= 4 MB and macs <= 300M' -o front
     """
-    from ofadsl.cli.progress import watching
     from ofadsl.commands.search import Request
     from ofadsl.commands.search import search as run
-    from ofadsl.commands.verify_front import search_and_verify
 
     as_json, number = options.pop("as_json"), options.pop("verify")
     tried = {name: options.pop(name) for name in ("weights", "data")}
@@ -64,6 +62,9 @@ def search(**options: Any) -> None:
     if number is None:
         print_answer(run(request), as_json)
     else:
+        from ofadsl.cli.progress import watching
+        from ofadsl.commands.verify_front import search_and_verify  # torch, where it is needed
+
         print_answer(search_and_verify(request, number, watching=watching, **tried), as_json)
 
 

@@ -11,7 +11,7 @@ from ofadsl.diagnostics import Diagnostic, Diagnostics, Span, ordered
 from ofadsl.search.kinds import UNITS, Kind
 from ofadsl.search.read import Text
 from ofadsl.search.terms import Choice, Constant, Cost, Term
-from ofadsl.search.vocabulary import MEASURED, Vocabulary
+from ofadsl.search.vocabulary import MEASURED, MICRO, Vocabulary
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +67,8 @@ class Leaves:
         rule = f"no cost or dimension is named `{name[:60]}`"
         if name == "accuracy":
             help = "give --accuracy: a predictor, a table or a function"
+        elif name in MICRO:
+            help = "this space has an op whose cost on a microcontroller is not known"
         else:
             names = (*self.vocabulary.names, *self.vocabulary.words)
             help = nearest(flat, names) or nearest(name, names) or self._listed(base)
