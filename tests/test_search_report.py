@@ -115,6 +115,16 @@ def test_one_subnet_and_one_objective_are_enough(front: Front) -> None:
     assert "1 subnet of 44 found" in report(one)
 
 
+def test_a_long_expression_is_cut_beside_an_axis_and_whole_in_the_table(front: Front) -> None:
+    long = " + ".join(["latency[pixel]"] * 20)
+    first = replace(front.objectives[0], text=long, unit="")
+    text = report(replace(front, objectives=(first, *front.objectives[1:])))
+    assert f"<th>{long}</th>" in text
+    titles = re.findall(r'class="axis"[^>]*>([^<]*)<', text)
+    assert max(map(len, titles)) == 72
+    assert f"{long[:71]}\N{HORIZONTAL ELLIPSIS}" in titles
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [(20.0, "ms", "20 ms"), (3e8, "", "300 M"), (1234.5, "B", "1.234 kB"), (0.7, "", "0.7")],

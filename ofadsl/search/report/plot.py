@@ -13,6 +13,7 @@ from ofadsl.search.front import Floats, Limit
 
 WIDTH, HEIGHT = 680, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 74, 660, 34, 366
+_LONGEST = 72  # characters of a title, in a font of any width
 _NEAR = 0.35  # a limit so near, as a part of what the points span, is part of the picture
 
 
@@ -45,11 +46,15 @@ def plot(x: Series, y: Series, labels: tuple[str, ...]) -> str:
             *_steps(x, y, across, up),
             *_points(x, y, labels, across, up),
             f'<text class="axis" x="{_RIGHT}" y="{HEIGHT - 12}" text-anchor="end">'
-            f"{escape(x.title)}</text>",
-            f'<text class="axis" x="{_LEFT - 60}" y="{_TOP - 16}">{escape(y.title)}</text>',
+            f"{escape(_cut(x.title))}</text>",
+            f'<text class="axis" x="{_LEFT - 60}" y="{_TOP - 16}">{escape(_cut(y.title))}</text>',
             "</svg>",
         ]
     )
+
+
+def _cut(title: str) -> str:
+    return title if len(title) <= _LONGEST else f"{title[: _LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _extent(series: Series) -> Iterator[float]:
