@@ -42,6 +42,7 @@ class Unit:
 UNITS = {
     "us": Unit(kind=Kind.TIME, size=1e-3),
     "\N{MICRO SIGN}s": Unit(kind=Kind.TIME, size=1e-3),
+    "\N{GREEK SMALL LETTER MU}s": Unit(kind=Kind.TIME, size=1e-3),
     "ms": Unit(kind=Kind.TIME, size=1),
     "s": Unit(kind=Kind.TIME, size=1e3),
     "B": Unit(kind=Kind.BYTES, size=1),
