@@ -94,6 +94,23 @@ def test_a_pace_that_is_none_is_wrong_usage(tmp_path: Path, value: str) -> None:
     assert result.exit_code == 2
 
 
+@pytest.mark.parametrize("option", ["--lr", "--clip", "--weight-decay", "--momentum", "--ema"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_setting_that_is_no_number_is_wrong_usage(
+    tmp_path: Path, option: str, value: str
+) -> None:
+    result = run(DIGITS, *FEW, "-o", str(tmp_path / "run"), option, value)
+    assert result.exit_code == 2
+    assert option in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_accuracy_of_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ofadsl.train.loop._accuracies", lambda *_: (0.5, 0.0))
+    result = run(DIGITS, *FEW, "--epochs", "0.5", "-o", str(tmp_path / "run"))
+    assert "accuracy: largest 50.0%, smallest 0.0%" in result.stdout
+
+
 def test_checkpoints_come_as_often_as_asked(tmp_path: Path) -> None:
     options = ("--epochs", "1.5", "--evaluate-every", "9", "--checkpoint-every", "1")
     assert run(DIGITS, *FEW, *options, "-o", str(tmp_path / "run")).exit_code == 0

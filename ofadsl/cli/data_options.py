@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ofadsl.cli.options import Finite
 from ofadsl.train.data.augment import RECIPES
 
 DATA = click.option("--data", required=True, metavar="DIR|digits", help="Images, by class.")
@@ -16,7 +17,7 @@ VAL_PART = click.option(
     "--val-part",
     default=0.1,
     show_default=True,
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Finite(0, 1, min_open=True, max_open=True),
     help="What is kept for validation where DIR has no val/.",
 )
 BROKEN = click.option(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,6 +32,19 @@ def seconds(_: click.Context, __: click.Parameter, value: str | None) -> float:
     if not 0 < found < float("inf"):
         raise click.BadParameter(f"{value!r} is no time: write 90s, 10m or 2h")
     return found
+
+
+class Finite(click.FloatRange):
+    """A number in a range; "nan" lies in every range for click, and "inf" in an open one."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number; one that is none is a wrong use."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ofadsl.cli.data_options import BROKEN, DATA, LIMIT, RECIPE, VAL_PART, WORKERS
-from ofadsl.cli.options import FILE, JSON, SCHEDULE_SET, SET, seconds
+from ofadsl.cli.options import FILE, JSON, SCHEDULE_SET, SET, Finite, seconds
 from ofadsl.cli.printing import print_answer
 
 
@@ -19,10 +19,12 @@ def every(
         return {}
     if value.isdecimal() and int(value):
         return {"steps": int(value)}
+    if value[-1:].isdecimal():
+        raise click.BadParameter(f"{value!r} is no number of steps, and no time such as 10m")
     return {"minutes": seconds(context, parameter, value) / 60}
 
 
-RATE = click.FloatRange(0, min_open=True)
+RATE = Finite(0, min_open=True)
 
 
 @click.command()
@@ -51,13 +53,13 @@ RATE = click.FloatRange(0, min_open=True)
 )
 @click.option("--lr", "learning_rate", type=RATE, help="The peak, for a batch of 256 images.")
 @click.option("--optimizer", default="sgd", show_default=True, type=click.Choice(["sgd", "adamw"]))
-@click.option("--momentum", default=0.9, show_default=True, type=click.FloatRange(0, 1))
-@click.option("--weight-decay", type=click.FloatRange(0), help="Default: 3e-5, or 0.05 for adamw.")
-@click.option("--label-smoothing", default=0.1, show_default=True, type=click.FloatRange(0, 1))
+@click.option("--momentum", default=0.9, show_default=True, type=Finite(0, 1))
+@click.option("--weight-decay", type=Finite(0), help="Default: 3e-5, or 0.05 for adamw.")
+@click.option("--label-smoothing", default=0.1, show_default=True, type=Finite(0, 1))
 @click.option("--clip", type=RATE, help="The largest norm of all gradients.")
 @click.option(
     "--ema",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Finite(0, 1, min_open=True, max_open=True),
     metavar="DECAY",
     help="Keep the average of the weights, with this decay.",
 )

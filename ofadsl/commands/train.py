@@ -160,7 +160,8 @@ def _watch(here: Processes) -> Iterator[Watch]:
 def _answer(path: Path, schedule: Schedule) -> Answer:
     last = last_metrics(path.parent)
     shown = {name: last.get(name) for name in ("largest", "smallest")}
-    accuracies = ", ".join(f"{name} {value:.1%}" for name, value in shown.items() if value)
+    known = ((name, value) for name, value in shown.items() if value is not None)
+    accuracies = ", ".join(f"{name} {value:.1%}" for name, value in known)
     lines = [f"schedule {schedule.name}, {last.get('step', 0)} steps; accuracy: {accuracies}"]
     lines.append(f"wrote {path}")
     return Answer(lines=tuple(lines), data={"weights": str(path), **last})
