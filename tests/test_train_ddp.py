@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 from conftest import REPOSITORY
+from torch.nn.parallel import DistributedDataParallel
+
+from ofadsl.train.processes import processes
 
 pytestmark = pytest.mark.skipif(
     not torch.distributed.is_available() or not torch.distributed.is_gloo_available(),
@@ -75,3 +80,21 @@ def test_a_mistake_is_said_once_and_ends_all_processes(tmp_path: Path) -> None:
     done = together(tmp_path, "--batch", "15")
     assert done.returncode == 1
     assert done.stderr.count("OFA187") == 1
+
+
+def test_nothing_keeps_the_threads_of_a_group_that_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # threads that outlive the interpreter end the process with SIGABRT
+    store = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    for name, value in store.items():
+        monkeypatch.setenv(name, value)
+    gc.disable()
+    try:
+        with processes("cpu") as here:
+            assert torch.distributed.is_initialized()
+            kept = weakref.ref(DistributedDataParallel(torch.nn.Linear(1, 1).to(here.device)))
+            assert kept() is not None
+        assert kept() is None
+    finally:
+        gc.enable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ def processes(device: str | None = None) -> Iterator[Processes]:
     try:
         yield _described(kind)
     finally:
+        gc.collect()  # DDP, in a cycle, keeps threads of the group that must end before Python does
         torch.distributed.destroy_process_group()
 
 
