@@ -4,7 +4,8 @@ A plain subnet is a written `subnet.py` in training mode, nothing folded; its st
 cross-entropy with labels, backward and SGD with momentum. The sandwich's step is that of
 `ofadsl train`: the images resized for each subnet, the largest taught by labels, three by its soft
 labels, gradients added up, one SGD step on the whole supernet. Plain subnets get images of their
-size, whose resizing is not counted. Freed memory is kept, as in bench_supernet.py.
+size, whose resizing is not counted. All lie with channels last. Freed memory is kept, as in
+bench_supernet.py.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from measure import in_turns, keep_memory, show, start, written
 from generated.mbv3 import Arch, Supernet
 from ofadsl.compiler.schedule.plan import Distil
 from ofadsl.specialize.pipeline import specialize
+from ofadsl.train.layout import brought, placed
 from ofadsl.train.optimiser import make_optimiser, set_learning_rate
 from ofadsl.train.resolution import resized
 from ofadsl.train.settings import DEFAULT
 from ofadsl.train.step import Lesson, backward
 
 BATCH = 16
+CPU = torch.device("cpu")
 LESSON = Lesson(distil=Distil(teacher="in_place"), label_smoothing=0.1, amp=False)
 ALONE = Lesson(distil=None, label_smoothing=0.1, amp=False)
 
@@ -32,13 +35,14 @@ ALONE = Lesson(distil=None, label_smoothing=0.1, amp=False)
 def main() -> None:
     options = start(__doc__)
     keep_memory()
-    supernet, rng = Supernet(), random.Random(1)
+    supernet, rng = placed(Supernet(), CPU), random.Random(1)
     archs = (Arch.largest(), Arch.smallest(), Arch.sample(rng), Arch.sample(rng))
-    images = torch.randn(BATCH, 3, 224, 224)
+    images = brought(torch.randn(BATCH, 3, 224, 224), CPU)
     labels = torch.randint(1000, (BATCH,))
     runs = {"sandwich": stepping(supernet.train(), archs, images, labels, LESSON)}
     for i, arch in enumerate(archs):
         subnet = written(specialize(supernet.eval(), arch, fold_bn=False), arch)().train()
+        subnet = placed(subnet, CPU)
         runs[f"{i}"] = stepping(plain(subnet), (arch,), images, labels, ALONE)
     supernet.train()
     times = in_turns(runs, options.turns, warm_up=1)
