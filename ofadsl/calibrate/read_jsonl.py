@@ -24,10 +24,10 @@ from ofadsl.calibrate.tables import (
     Row,
     Table,
     open_table,
-    strict_json,
     table_from,
 )
 from ofadsl.diagnostics import Diagnostics, Span, fault
+from ofadsl.strict_json import strict_json
 
 Encode = Callable[[object], Archs]
 """From an arch as JSON writes it to its choices; raises ValueError or Diagnostics."""
@@ -151,8 +151,7 @@ def _noise(reading: Reading, span: Span, data: Mapping[str, object], quantity: s
 
 
 def _positive(item: object) -> bool:
-    number = isinstance(item, int | float) and not isinstance(item, bool)
-    return number and 0 < item < 1e300  # type: ignore[operator]
+    return isinstance(item, int | float) and not isinstance(item, bool) and 0 < item < 1e300
 
 
 def _known(

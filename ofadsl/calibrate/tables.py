@@ -7,7 +7,6 @@ the value of each mistake. Nothing is dropped silently.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -174,18 +173,3 @@ def _refuse_far(reading: Reading, quantity: str, rows: list[Row]) -> None:
             rule = f"the values of a table are within {APART} times their median"
             help = "is it in another unit? else leave the row out"
             reading.reject("OFA123", rule, row.span, label, help)
-
-
-def strict_json(text: str) -> object:
-    """Return what a JSON text says; raise ValueError for NaN and for keys that stand twice."""
-
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a key stands twice")
-        return found
-
-    def no_number(word: str) -> object:
-        raise ValueError(f"{word} is no number")
-
-    return json.loads(text, object_pairs_hook=unique, parse_constant=no_number)

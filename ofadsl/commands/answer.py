@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,16 @@ class Answer:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all; a disk that refuses is the user's to know (OFA099)."""
-    try:
+    """Write a file whole or not at all; OFA099 where the disk refuses."""
+    with writing(path):
         write_text(path, text)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Report a disk that refuses ``path`` (OFA099)."""
+    try:
+        yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise fault("OFA099", f"{path} cannot be written: {reason}") from error

@@ -6,17 +6,17 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import torch
 
 from ofadsl.choices import Arch
 from ofadsl.commands.answer import Answer
 from ofadsl.commands.packages import load_package
+from ofadsl.commands.steps import Watching
 from ofadsl.compiler.pipeline import checked_space
 from ofadsl.diagnostics import Diagnostics, fault
 from ofadsl.specialize.archs import decode, read_json
@@ -71,10 +71,6 @@ class Step:
     def seconds_left(self) -> float:
         """What is left at the rate so far."""
         return self.seconds / self.done * (self.total - self.done)
-
-
-Watching: TypeAlias = Callable[[str], AbstractContextManager[Callable[[Step], None]]]
-"""What makes a bar, or what stands for one, of the name of the work."""
 
 
 def run(request: Request, watching: Watching) -> Answer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ofadsl.calibrate.archs import target_of
-from ofadsl.commands.answer import Answer
+from ofadsl.commands.answer import Answer, writing
 from ofadsl.commands.search_columns import features_of
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import fault
@@ -53,11 +53,8 @@ def fit_accuracy(request: Request) -> Answer:
         model=model,
         misses=best.misses,
     )
-    try:
+    with writing(request.output):
         write_predictor(request.output, predictor)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise fault("OFA099", f"{request.output} cannot be written: {reason}") from error
     half = predictor.half_width()
     lines = [
         f"{len(evals.y)} archs of {target.space.name}, {request.metric} from "

@@ -26,7 +26,7 @@ from ofadsl.calibrate.measure.given import read_archs
 from ofadsl.calibrate.measure.journal import Journal, open_journal
 from ofadsl.calibrate.measure.session import Plan, Session, Step, measured
 from ofadsl.calibrate.measure.visit import Timed
-from ofadsl.commands.answer import Answer
+from ofadsl.commands.answer import Answer, writing
 from ofadsl.commands.foreign import with_foreign
 from ofadsl.commands.packages import load_package
 from ofadsl.commands.runners import (
@@ -113,7 +113,7 @@ def _added(
         message = f"{request.limit:.0f} seconds do not suffice for a first group of subnets"
         raise fault("OFA149", message, help="give --time more; what is measured is kept")
     if not missing:
-        with _writing(request.output):
+        with writing(request.output):
             journal.finish()
     lines = [*notes, f"{added} archs measured, {len(journal.rows)} in {request.output}"]
     if missing:
@@ -151,7 +151,7 @@ def _journal(request: Request, target: Target, space: Space) -> Journal:
         "note": _CLOCKS[clock(setting) is time.thread_time],
         "reference": {"arch": target.cost.decode(reference[None])[0], "latency_ms": None},
     }
-    with _writing(request.output):
+    with writing(request.output):
         return open_journal(request.output, header)
 
 
@@ -173,7 +173,7 @@ def _measure(
     for group in measured(session):
         archs = target.cost.decode(np.stack([todo[found.number] for found in group]))
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        with _writing(request.output):
+        with writing(request.output):
             journal.append(tuple(zip(archs, group, strict=True)), when)
 
 
@@ -219,7 +219,7 @@ def _key(x: Archs) -> bytes:
 def _alone(path: Path) -> Iterator[None]:
     """Keep a table for this process: rows of two would be mixed, and each disturbs the other."""
     with contextlib.ExitStack() as stack:
-        with _writing(path):
+        with writing(path):
             try:
                 stack.enter_context(held(path))
             except BlockingIOError as error:
@@ -227,13 +227,3 @@ def _alone(path: Path) -> Iterator[None]:
                 help = "wait for it: two at a time would time each other"
                 raise fault("OFA150", message, help=help) from error
         yield
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Report a disk that refuses (OFA099)."""
-    try:
-        yield
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise fault("OFA099", f"{path} cannot be written: {reason}") from error

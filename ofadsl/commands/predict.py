@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from ofadsl.calibrate.archs import Target, target_of
-from ofadsl.calibrate.tables import strict_json
 from ofadsl.commands.answer import Answer
 from ofadsl.commands.estimators import check_name, estimator_path, load_estimator
 from ofadsl.commands.foreign import with_foreign
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import Diagnostics, fault
+from ofadsl.strict_json import strict_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

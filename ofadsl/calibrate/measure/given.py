@@ -9,8 +9,9 @@ import numpy as np
 
 from ofadsl.calibrate.features import Archs
 from ofadsl.calibrate.read_jsonl import Encode, encoded
-from ofadsl.calibrate.tables import Reading, open_table, strict_json
+from ofadsl.calibrate.tables import Reading, open_table
 from ofadsl.diagnostics import Span, fault
+from ofadsl.strict_json import strict_json
 
 
 def read_archs(path: Path, encode: Encode) -> Archs:

@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from ofadsl.calibrate.measure.session import Readings
-from ofadsl.calibrate.tables import strict_json
 from ofadsl.diagnostics import Diagnostic, Diagnostics, fault
 from ofadsl.files import append_durable, write_durable
+from ofadsl.strict_json import strict_json
 
 Header = Mapping[str, Any]
 SAME = ("space", "space_hash", "settings", "device", "machine", "batch", "threads", "dtype")

@@ -6,7 +6,6 @@ line is ``{"arch": {...}, "top1": 0.97}``. Nothing is dropped silently; all mist
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 
 from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, Span, fault
 from ofadsl.search.front import Archs, Floats
+from ofadsl.strict_json import strict_json
 
 Encode = Callable[[object], Archs]
 _SHOWN = 20  # mistakes of one file
@@ -56,24 +56,6 @@ def read_evals(path: Path, *, space_hash: str, metric: str, encode: Encode) -> E
     inverse = inverse.reshape(-1)
     total = np.bincount(inverse, weights=[y for _, y in rows], minlength=len(x))
     return Evals(x=x, y=total / np.bincount(inverse, minlength=len(x)), metric=metric)
-
-
-def strict_json(text: str) -> object:
-    """Return what a JSON text says; raise ValueError for NaN and for keys that stand twice."""
-
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a key stands twice")
-        return found
-
-    def no_number(word: str) -> object:
-        raise ValueError(f"{word} is no number")
-
-    try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=no_number)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
