@@ -93,7 +93,10 @@ def test_nothing_keeps_the_threads_of_a_group_that_is_left(
     try:
         with processes("cpu") as here:
             assert torch.distributed.is_initialized()
-            kept = weakref.ref(DistributedDataParallel(torch.nn.Linear(1, 1).to(here.device)))
+            network = DistributedDataParallel(torch.nn.Linear(1, 1).to(here.device))
+            network.__dict__["itself"] = network  # whether DDP makes a cycle depends on its state
+            kept = weakref.ref(network)
+            del network
             assert kept() is not None
         assert kept() is None
     finally:
