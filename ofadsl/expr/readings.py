@@ -1,0 +1,110 @@
+"""Expressions read: ``upper`` allocates, ``evaluate`` slices, ``source`` writes generated code.
+
+In: an expression. Out: the largest value that it has, its value under given choices or under all
+of them, or its Python text.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from ofadsl.expr.arithmetic import LOGIC, OPERATIONS, Value, divisible
+from ofadsl.expr.nodes import SMALL, Apply, Const, Expr, Var, combinations, const
+
+
+def assignments(variables: Iterable[Var], *, allocated: bool = False) -> Iterator[dict[str, Value]]:
+    """Yield every assignment of the variables, the last one changing fastest."""
+    variables = tuple(variables)
+    names = [var.name for var in variables]
+    domains = [
+        (*var.values, var.allocate) if allocated and var.allocate is not None else var.values
+        for var in variables
+    ]
+    for values in itertools.product(*domains):
+        yield dict(zip(names, values, strict=True))
+
+
+def evaluate(expr: Expr | Value, env: Mapping[str, Value]) -> Value:
+    """Return the value of ``expr`` where each variable has the value that ``env`` gives it."""
+    if isinstance(expr, Apply):
+        args = expr.args
+        if expr.op == "if":
+            return evaluate(args[1 if evaluate(args[0], env) else 2], env)
+        if len(args) == 2:  # no comprehension: an expression may be as deep as the stack allows
+            return OPERATIONS[expr.op](evaluate(args[0], env), evaluate(args[1], env))
+        values = []
+        for arg in args:
+            values.append(evaluate(arg, env))
+        return OPERATIONS[expr.op](*values)
+    if isinstance(expr, Var):
+        return env[expr.name]
+    return expr.value if isinstance(expr, Const) else expr  # type: ignore[return-value]
+
+
+def tabulate(expr: Expr | Value, variables: tuple[Var, ...]) -> list[Value]:
+    """Return the values of ``expr`` over all assignments of ``variables``, in their order."""
+    names = {var.name: f"v{i}" for i, var in enumerate(variables)}
+    text = source(const(expr), lambda var: names[var.name])
+    # The text holds only what `source` writes: v<i>, checked literals and our own functions.
+    function = eval(f"lambda {', '.join(names.values())}: {text}", dict(_SCOPE))
+    return [function(*values) for values in itertools.product(*(v.values for v in variables))]
+
+
+_SCOPE: dict[str, object] = {
+    "__builtins__": {},
+    "round": round,
+    "floor": math.floor,
+    "min": min,
+    "max": max,
+    "divisible": divisible,
+}
+
+
+def upper(expr: Expr | Value, *, limit: int = 1 << 16) -> int | float:
+    """Return the largest value of ``expr``: what to allocate.
+
+    Exact up to ``limit`` assignments; beyond that a bound from the bounds of the parts.
+    """
+    if not isinstance(expr, Expr) or isinstance(expr, Const):
+        return _number(expr.value if isinstance(expr, Const) else expr)
+    if combinations(expr.support) <= limit:
+        return max(_number(evaluate(expr, e)) for e in assignments(expr.support, allocated=True))
+    return _bounds(expr)[1]
+
+
+def _number(value: object) -> int | float:
+    assert isinstance(value, int | float), value
+    return value
+
+
+def _bounds(expr: Expr) -> tuple[int | float, int | float]:
+    if combinations(expr.support) <= SMALL or isinstance(expr, Var):
+        found = [_number(evaluate(expr, e)) for e in assignments(expr.support, allocated=True)]
+        return min(found), max(found)
+    assert isinstance(expr, Apply), expr
+    if expr.op == "if":
+        then, orelse = _bounds(expr.args[1]), _bounds(expr.args[2])
+        return min(then[0], orelse[0]), max(then[1], orelse[1])
+    if expr.op in LOGIC:
+        return 0, 1
+    parts = [_bounds(arg) for arg in expr.args]
+    if expr.op == "%":
+        return min(0, parts[1][0]), max(0, parts[1][1])
+    if expr.op == "divisible" and parts[1][0] != parts[1][1]:
+        # rounding to another multiple is not monotone
+        least = parts[2] if parts[2:] else parts[1]
+        return min(least[0], parts[0][0]), max(least[1], parts[0][1] + parts[1][1])
+    if expr.op in ("/", "//") and parts[1][0] <= 0 <= parts[1][1]:
+        exact = [_number(evaluate(expr, e)) for e in assignments(expr.support, allocated=True)]
+        return min(exact), max(exact)
+    corners = [
+        _number(OPERATIONS[expr.op](*corner)) for corner in itertools.product(*parts)
+    ]  # every other operator is monotone in each of its operands
+    return min(corners), max(corners)
+
+
+def source(expr: Expr | Value, name: Callable[[Var], str] = lambda var: var.name) -> str:
+    """Return Python text for ``expr``, with each variable written as ``name`` says."""
+    return const(expr).spelling(name)[0]
