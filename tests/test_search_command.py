@@ -182,6 +182,33 @@ def test_what_no_subnet_meets_is_proven_by_the_least_cost(request_: Request) -> 
     assert "every subnet has 3,211,264 or more" in text
 
 
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("params > 7664760", "every subnet has 7,664,760 or less"),
+        ("8M <= params", "every subnet has 7,664,760 or less"),
+        ("macs / 1M <= 41 and params > 1", "every subnet has 41.476224 or more"),
+        ("macs <= params", "41,476,224 or more on the left, 7,664,760 or less on the right"),
+        ("min(resolution, macs) >= 230 or params == 1", "no subnet meets this"),
+    ],
+)
+def test_what_no_subnet_meets_is_proven_by_the_ends_of_both_sides(
+    request_: Request, where: str, said: str
+) -> None:
+    request = replace(request_, space=LARGE, minimize=("macs",), maximize=())
+    text = str(refused(replace(request, where=(where,))))
+    assert "OFA228" in text
+    assert said in text
+
+
+def test_who_stopped_a_search_that_found_nothing_is_told_to_go_on(request_: Request) -> None:
+    where = ("macs <= 50M and params >= 7M",)
+    request = replace(request_, space=LARGE, minimize=("macs",), maximize=(), where=where)
+    text = str(refused(replace(request, time=1e-3)))
+    assert "search for longer, or allow more" in text
+    assert "OFA229" in text
+
+
 def test_what_was_not_found_is_reported_with_the_nearest(request_: Request) -> None:
     where = ("macs <= 50M and params >= 7M",)
     request = replace(request_, space=LARGE, minimize=("macs",), maximize=(), where=where)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ofadsl.compiler.emit.cost import emit_cost
+from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import check_text
 from ofadsl.search import genetic
 from ofadsl.search.approach import approach
 from ofadsl.search.domain import Domain, domain_of
 from ofadsl.search.domination import best, crowding, ranks
+from ofadsl.search.extremes import extreme_costs
 from ofadsl.search.front import Archs, Floats
-from ofadsl.search.least import least_costs
 from ofadsl.search.problem import Batch, Problem
 from ofadsl.search.resume import read_state, state_bytes
 from ofadsl.search.solve import Effort, Progress, solve
@@ -300,7 +303,7 @@ def test_one_objective_gives_one_arch() -> None:
         objectives=task.objectives[1:],
         constraints=task.constraints,
     )
-    least = least_costs(compiled("small").checked.space, compiled("small").graph, 4)["macs"]
+    least = extreme_costs(compiled("small").checked.space, compiled("small").graph, 4)["macs"][0]
     assert solve(single, Effort()).front.values.tolist() == [[least]]
     evolved = solve(single, Effort(population=50, generations=30, enumerable=0))
     assert evolved.front.values.tolist() == [[least]]
@@ -316,7 +319,7 @@ def test_a_small_space_is_exhausted_and_the_search_ends() -> None:
 def test_what_cannot_be_met_ends_with_the_nearest_arch() -> None:
     small = compiled("small")
     space = small.checked.space
-    least = least_costs(space, small.graph, 4)["macs"]
+    least = extreme_costs(space, small.graph, 4)["macs"][0]
     for enumerable in (0, 10**7):
         effort = Effort(population=30, generations=10, enumerable=enumerable)
         found = solve(problem(small, least - 1), effort)
@@ -326,23 +329,47 @@ def test_what_cannot_be_met_ends_with_the_nearest_arch() -> None:
 
 def test_a_descent_finds_the_way_in() -> None:
     mixed = compiled("mixed")
-    least = least_costs(mixed.checked.space, mixed.graph, 4)["macs"]
+    least = extreme_costs(mixed.checked.space, mixed.graph, 4)["macs"][0]
     task = problem(mixed, least)
     found = approach(task, task.evaluate(task.domain.sample(20, np.random.default_rng(0))))
     assert found.violation.tolist() == [0]
 
 
+def ends(values: Any) -> tuple[int, int]:
+    return int(values.min()), int(values.max())
+
+
 @pytest.mark.parametrize("name", ["small", "mixed", "vit", "convnext"])
-def test_the_least_of_each_cost_is_exact(name: str) -> None:
+def test_the_ends_of_each_cost_are_exact(name: str) -> None:
     found = compiled(name)
     cost, space = found.module.cost, found.checked.space
     last = max(space.dims[0].var.values)  # the resolution
     for kept in ({}, {space.dims[0].var.name: [last]}):
         x = np.concatenate(list(domain_of(space, kept).every()))
         narrowed = space.restrict(kept) if kept else space
-        assert least_costs(narrowed, found.graph, 2) == {
-            "macs": cost.macs(x).min(),
-            "params": cost.params(x).min(),
-            "weight_bytes": cost.weight_bytes(x, 2).min(),
-            "peak_memory": cost.peak_memory(x, 2).min(),
+        known = extreme_costs(narrowed, found.graph, 2)
+        if "arena_bytes" in known:
+            low, high = known.pop("arena_bytes")
+            assert low <= cost.arena_bytes(x).min() <= cost.arena_bytes(x).max() <= high
+            assert known.pop("flash_bytes") == ends(cost.flash_bytes(x))
+        assert known == {
+            "macs": ends(cost.macs(x)),
+            "params": ends(cost.params(x)),
+            "weight_bytes": ends(cost.weight_bytes(x, 2)),
+            "peak_memory": ends(cost.peak_memory(x, 2)),
         }
+
+
+def test_requirements_move_the_ends_of_costs() -> None:
+    checked = check_text(NARROW.replace("kernel == 3", "kernel == 1"))
+    assert checked is not None
+    graph = lower(checked)
+    cost = ModuleType("cost")
+    exec(emit_cost(checked, graph, source="narrow.ofa"), cost.__dict__)
+    x = np.concatenate(list(domain_of(checked.space, {}).every()))
+    known = extreme_costs(checked.space, graph, 1)
+    free = extreme_costs(replace(checked.space, requirements=()), graph, 1)
+    for name in ("macs", "params", "peak_memory"):
+        column = getattr(cost, name)
+        assert known[name] == ends(column(x, 1) if name == "peak_memory" else column(x)), name
+    assert free["macs"] != known["macs"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +21,7 @@ from ofadsl.graph import Graph
 from ofadsl.space import Space
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)  # no slots: what is cached needs a place
 class Target:
     """A space that is calibrated: its features, its hash, how archs become choices."""
 
@@ -28,11 +29,15 @@ class Target:
     source: str
     hash: str
     graph: Graph
-    features: Features
     cost: Any
     """The generated cost model: encode, decode, sample, macs."""
     foreign: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda arch: arch
     """From archs as others write them to our form; what is no such arch is left as it is."""
+
+    @cached_property
+    def features(self) -> Features:
+        """What a latency is estimated from; made when it is asked for, which a search does not."""
+        return features_of(workload_of(self.space, self.graph))
 
     def encode(self, arch: object) -> Archs:
         """Return the choices of one arch; raise ValueError for one outside the space."""
@@ -62,7 +67,6 @@ def target_of(path: Path, settings: Mapping[str, str], source: str) -> Target:
         source=source,
         hash=space_hash(checked, graph),
         graph=graph,
-        features=features_of(workload_of(checked.space, graph)),
         cost=cost,
     )
 

@@ -14,20 +14,20 @@ from ofadsl.commands.answer import Answer
 from ofadsl.commands.search_columns import Accuracy, Column
 from ofadsl.commands.search_output import Found, front_of, write_front
 from ofadsl.compiler.emit.text import shown_path
-from ofadsl.compiler.lower import lower
-from ofadsl.compiler.pipeline import checked_space
 from ofadsl.diagnostics import fault
+from ofadsl.expr import TRUE
 from ofadsl.search import resume
 from ofadsl.search.approach import approach
+from ofadsl.search.extremes import extreme_costs
 from ofadsl.search.fixed import parse_fixed
 from ofadsl.search.front import Archs, Front, front_json
-from ofadsl.search.infeasible import infeasible, unreachable
-from ofadsl.search.least import least_costs
+from ofadsl.search.infeasible import infeasible
 from ofadsl.search.listing import front_lines, specialize_command
 from ofadsl.search.pose import Asked, Posed, check_asked, pose
 from ofadsl.search.problem import Evaluated
+from ofadsl.search.ranges import Known, Range, never
 from ofadsl.search.solve import Effort, Progress, solve
-from ofadsl.search.vocabulary import ANALYTIC, MEASURED, vocabulary_of
+from ofadsl.search.vocabulary import MEASURED, vocabulary_of
 from ofadsl.specialize.archs import read_json
 
 _PROBES = 512  # archs that tell whether anything at all is near to being feasible
@@ -213,33 +213,41 @@ def _way_in(request: Request, setting: Setting) -> Archs:
     if (found.violation == 0).any():
         return found.x[:0]
     nearest = approach(problem, found)
-    if nearest.violation[0] > 0 and _bounds(request, setting):
-        raise _nothing(request, setting, nearest, None)
+    if nearest.violation[0] > 0:
+        known = _known(request, setting)
+        if any(never(one.condition, known) for one in setting.posed.constraints):
+            raise _nothing(request, setting, nearest, None)
     return nearest.x
 
 
-def _bounds(request: Request, setting: Setting) -> dict[str, int]:
-    """Return the least of the costs whose bounds no subnet meets."""
-    limits = [limit for limit in setting.posed.limits if limit.cost in ANALYTIC]
-    if not limits:
-        return {}
-    space = setting.target.space
-    graph = lower(checked_space(request.space, request.settings))
-    kept = setting.posed.kept
+def _known(request: Request, setting: Setting) -> Known:
+    """Return between which numbers the costs and the dimensions of all subnets lie."""
+    space, kept = setting.target.space, setting.posed.kept
     narrowed = space.restrict(kept) if kept else space
-    least = least_costs(narrowed, graph, columns.BYTES[request.dtype])
-    return {limit.cost: least[limit.cost] for limit in limits if unreachable(limit, least)}
+    found: dict[str | int, Range] = {
+        name: (float(low), float(high))
+        for name, (low, high) in extreme_costs(
+            narrowed, setting.target.graph, columns.BYTES[request.dtype]
+        ).items()
+    }
+    for column, dim in enumerate(space.dims):
+        values = [v for v in kept.get(dim.var.name, dim.var.values) if not isinstance(v, str)]
+        if dim.live == TRUE and values:
+            found[column] = (float(min(values)), float(max(values)))
+    return found
 
 
 def _nothing(
     request: Request, setting: Setting, nearest: Evaluated, progress: Progress | None
 ) -> Exception:
-    every = progress is not None and progress.method == "enumeration" and progress.complete
+    complete = progress is None or progress.complete
+    every = progress is not None and progress.method == "enumeration" and complete
     return infeasible(
         setting.posed,
         nearest.x,
         setting.target.cost.decode(nearest.x)[0],
         tried=0 if progress is None else progress.evaluations,
         every=every,
-        least={} if every else _bounds(request, setting),
+        stopped=not complete,
+        known={} if every else _known(request, setting),
     )

@@ -14,8 +14,9 @@ from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, fault
 from ofadsl.expr import Value
 from ofadsl.search.check import Constraint, check_constraints, check_objective
 from ofadsl.search.compute import Dimensions, column, dimensions_of, violation
-from ofadsl.search.domain import Domain, domain_of
+from ofadsl.search.domain import domain_of
 from ofadsl.search.front import Floats, Limit, Objective
+from ofadsl.search.kinds import Kind
 from ofadsl.search.problem import Batch, Cost, Problem
 from ofadsl.search.terms import Compare, Condition, Term, mentioned
 from ofadsl.search.terms import Cost as CostTerm
@@ -62,6 +63,7 @@ class Posed:
     constraints: tuple[Constraint, ...]
     limits: tuple[Limit, ...]
     """One for each constraint."""
+    dimensions: Dimensions
 
 
 def check_asked(asked: Asked, vocabulary: Vocabulary) -> Checked:
@@ -114,7 +116,8 @@ def pose(checked: Checked, space: Space, costs: Mapping[str, Cost]) -> Posed:
         kept=kept,
         objectives=tuple(goal for goal, _ in checked.goals),
         constraints=checked.constraints,
-        limits=tuple(_limit(c, domain, dimensions) for c in checked.constraints),
+        limits=tuple(map(_limit, checked.constraints)),
+        dimensions=dimensions,
     )
 
 
@@ -154,16 +157,23 @@ def _constraint(condition: Condition, dimensions: Dimensions) -> Callable[[Batch
     return far
 
 
-def _limit(constraint: Constraint, domain: Domain, dimensions: Dimensions) -> Limit:
+def sided(compare: Compare) -> tuple[Term, str, float] | None:
+    """Return what is compared with a number, how, and that number; None where there is none."""
+    sides = (compare.left, compare.right)
+    for term, other, op in ((*sides, compare.op), (*sides[::-1], _FLIPPED[compare.op])):
+        if any(mentioned(term)) and not any(mentioned(other)) and other.kind is not Kind.WORD:
+            nothing = Dimensions(tables=(), live=())
+            one = Batch(x=np.zeros((1, 0), np.uint8), costs={})
+            return term, op, float(column(other, one, nothing)[0])
+    return None
+
+
+def _limit(constraint: Constraint) -> Limit:
     """Return a constraint as a bound of one cost, where it is one."""
     text, condition = constraint.span.text, constraint.condition
-    if not isinstance(condition, Compare):
-        return Limit(text=text)
-    sides = (condition.left, condition.right)
-    for cost, bound, op in ((*sides, condition.op), (*sides[::-1], _FLIPPED[condition.op])):
-        if isinstance(cost, CostTerm) and not any(map(len, mentioned(bound))):
-            one = Batch(x=np.zeros((1, len(domain.names)), np.uint8), costs={})
-            value = float(column(bound, one, dimensions)[0])
-            if np.isfinite(value):
-                return Limit(text=text, cost=cost.name, op=op, bound=value)
-    return Limit(text=text)
+    said = sided(condition) if isinstance(condition, Compare) else None
+    match said:
+        case (CostTerm(name=name), op, bound) if np.isfinite(bound):
+            return Limit(text=text, cost=name, op=op, bound=bound)
+        case _:
+            return Limit(text=text)
