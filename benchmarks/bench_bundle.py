@@ -65,6 +65,7 @@ def front(folder: Path) -> list[Arch]:
         settings={},
         x=x,
         archs=tuple(cost.decode(x)),
+        dimensions={},
         objectives=(Objective(text="macs", unit="", maximize=False),),
         values=macs[:, None],
         units={},

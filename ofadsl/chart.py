@@ -45,16 +45,22 @@ def axis_of(values: Iterable[float], *, start: float, end: float) -> Axis:
 
 
 def shown(value: float, unit: str = "") -> str:
-    """Return a value for people: three or four digits, with a prefix where it is large."""
+    """Return a value for people, as constraints are written: ``300M``, ``1.234 kB``, ``20 ms``.
+
+    It has four digits; a count and a number of bytes have a prefix where they are large.
+    """
+    if unit not in ("", "B"):
+        return f"{_digits(value)} {unit}"
+    space = " " if unit else ""
     for size, prefix in _PREFIXES:
         if abs(value) >= size:
-            return f"{_digits(value / size)} {prefix}{unit}"
-    return f"{_digits(value)} {unit}".rstrip()
+            return f"{_digits(value / size)}{space}{prefix}{unit}"
+    return f"{_digits(value)}{space}{unit}"
 
 
 def _digits(value: float) -> str:
-    if value == int(value) and abs(value) < 1e4:
-        return str(int(value))
+    if abs(value) >= 1e4:
+        return f"{value:,.0f}"
     text = f"{value:.4g}"
     return text if "e" in text or "." not in text else text.rstrip("0").rstrip(".")
 

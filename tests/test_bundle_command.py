@@ -52,6 +52,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
         settings={},
         x=x,
         archs=tuple(cost.decode(x)),
+        dimensions={},
         objectives=(Objective(text="latency[chip]", unit="ms", maximize=False),),
         values=macs[:, None] / 1e5,
         units={"latency[chip]": "ms"},

@@ -15,8 +15,10 @@ from click.testing import CliRunner, Result
 from ofadsl.cli import main
 from ofadsl.commands.search import Request, find, search
 from ofadsl.diagnostics import Diagnostics
+from ofadsl.search.compute import dimensions_of
+from ofadsl.search.domain import domain_of
 from ofadsl.search.front import Front, front_json, read_front
-from ofadsl.search.pick import pick
+from ofadsl.search.pick import pick, said
 from tests.packages import ROOT, compiled
 
 SPACE = ROOT / "tests/spaces/small.ofa"
@@ -300,8 +302,42 @@ def test_an_arch_is_picked_by_what_it_costs(request_: Request) -> None:
     assert pick(front, None) == 0
     with pytest.raises(Diagnostics, match="OFA238"):
         pick(front, "latency[pixel] <= 0.1 ms")
+    with pytest.raises(Diagnostics, match=r"the nearest, arch-\d*, has latency.pixel. 1 ms"):
+        pick(front, "latency[pixel] <= 0.1 ms")
     with pytest.raises(Diagnostics, match="did you mean `pixel`"):
         pick(front, "latency[pixl] <= 1 ms")
+
+
+def test_an_arch_is_picked_by_its_dimensions_as_where_knows_them(request_: Request) -> None:
+    front = found(replace(request_, points=1000))
+    text = "resolution == 48 and s1.depth >= 2 and s1[1].kernel != 7 and macs >= 0.5M"
+    inside = [
+        i
+        for i, arch in enumerate(front.archs)
+        if arch["resolution"] == 48
+        and arch["stages"]["s1"]["depth"] >= 2
+        and arch["stages"]["s1"]["blocks"][1]["kernel"] != 7
+        and front.costs["macs"][i] >= 500_000
+    ]
+    assert pick(front, text) == inside[0]
+    shallow = pick(front, "s1.depth == 1 and s1[1].kernel == 7")  # it has no such block
+    assert front.archs[shallow]["stages"]["s1"]["depth"] == 1
+    with pytest.raises(Diagnostics, match="has resolution 48"):
+        pick(front, "resolution >= 50")
+    with pytest.raises(Diagnostics, match=r"did you mean `s1\.depth`"):
+        pick(front, "s1.dept >= 2")
+    with pytest.raises(Diagnostics, match="the nearest is arch-001"):
+        pick(front, "false")
+
+
+@pytest.mark.parametrize("name", ["small", "mixed", "vit", "fbnet", "mcunet"])
+def test_what_an_arch_says_is_what_matters_to_it(name: str) -> None:
+    package = compiled(name)
+    space, cost = package.checked.space, package.module.cost
+    x = domain_of(space, {}).sample(50, np.random.default_rng(0))
+    for dim, live in zip(space.dims, dimensions_of(space).live, strict=True):
+        matters = np.ones(len(x), np.bool_) if live is None else live(x)
+        assert [dim.var.name in said(arch) for arch in cost.decode(x)] == matters.tolist()
 
 
 def test_a_front_with_a_choice_that_no_space_has_is_refused(request_: Request) -> None:

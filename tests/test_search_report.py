@@ -22,7 +22,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 @pytest.fixture(scope="module")
 def front() -> Front:
-    cost = compiled("mcunet").module.cost
+    mcunet = compiled("mcunet")
+    cost = mcunet.module.cost
     x = cost.sample(40, np.random.default_rng(3))
     x = x[np.argsort(-cost.macs(x))]
     macs = cost.macs(x).astype(float)
@@ -34,6 +35,7 @@ def front() -> Front:
         settings={},
         x=x,
         archs=tuple(cost.decode(x)),
+        dimensions={dim.var.name: dim.var.values for dim in mcunet.checked.space.dims},
         objectives=(
             Objective(text="accuracy", unit="", maximize=True),
             Objective(text="latency[chip]", unit="ms", maximize=False),
@@ -127,7 +129,17 @@ def test_a_long_expression_is_cut_beside_an_axis_and_whole_in_the_table(front: F
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(20.0, "ms", "20 ms"), (3e8, "", "300 M"), (1234.5, "B", "1.234 kB"), (0.7, "", "0.7")],
+    [
+        (20.0, "ms", "20 ms"),
+        (1500.0, "ms", "1500 ms"),
+        (123456.7, "mJ", "123,457 mJ"),
+        (3e8, "", "300M"),
+        (1234.5, "B", "1.234 kB"),
+        (7.5e9, "B", "7.5 GB"),
+        (96.0, "B", "96 B"),
+        (0.7, "", "0.7"),
+        (0.978512, "", "0.9785"),
+    ],
 )
 def test_values_are_shown_for_people(value: float, unit: str, text: str) -> None:
     assert shown(value, unit) == text

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ofadsl.chart import shown
 from ofadsl.commands.answer import Answer, write_whole
 from ofadsl.commands.search import Request as Search
 from ofadsl.commands.search import search
 from ofadsl.diagnostics import Diagnostics
 from ofadsl.search.front import Front, read_front
-from ofadsl.search.listing import shown, specialize_command
+from ofadsl.search.listing import specialize_command
 from ofadsl.search.plan import Wish, read_plan
 
 NOTHING = {"OFA228", "OFA229"}

@@ -23,7 +23,7 @@ class Picked:
 
 
 def picked(folder: Path, condition: str | None, generated: Path) -> Picked:
-    """Return the best arch of a front that meets a condition on its costs."""
+    """Return the best arch of a front that meets a condition on costs and dimensions."""
     front = read_front(folder)
     at = pick(front, condition)
     file = (folder if folder.is_dir() else folder.parent) / f"{arch_name(at)}.json"

@@ -63,6 +63,7 @@ def front_of(found: Found, progress: Progress, points: int) -> Front:
         settings=dict(found.settings),
         x=x,
         archs=tuple(found.target.cost.decode(x)),
+        dimensions={dim.var.name: dim.var.values for dim in found.target.space.dims},
         objectives=objectives,
         values=values,
         units={name: kinds[name].unit if name in kinds else "" for name in found.columns},

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ofadsl.calibrate.archs import Target, target_of
+from ofadsl.chart import shown
 from ofadsl.commands import evaluate, measure, search
 from ofadsl.commands.answer import Answer, write_whole
 from ofadsl.commands.estimators import estimator_path, load_estimator
@@ -21,7 +22,6 @@ from ofadsl.commands.steps import Watching
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import fault
 from ofadsl.search.front import Front, arch_name, read_front
-from ofadsl.search.listing import shown
 
 _TYPES = {str(dtype).removeprefix("torch."): name for name, dtype in DTYPES.items()}
 

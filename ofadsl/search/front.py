@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofadsl.diagnostics import fault
+from ofadsl.expr import Value
 
 Archs = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,8 @@ class Front:
     """Choice indices, (archs, dimensions)."""
     archs: tuple[Mapping[str, Any], ...]
     """The same as arch.json writes them."""
+    dimensions: Mapping[str, tuple[Value, ...]]
+    """The values of each dimension, in the order of the choices in ``x``."""
     objectives: tuple[Objective, ...]
     values: Floats
     """(archs, objectives), each as its expression says: larger is better where maximized."""
@@ -104,6 +107,7 @@ def front_json(front: Front) -> dict[str, Any]:
         "found": front.found,
         "bytes_per_element": front.bytes_per_element,
         "confident": front.confident,
+        "dimensions": {name: list(values) for name, values in front.dimensions.items()},
         "objectives": [
             {"text": o.text, "unit": o.unit, "maximize": o.maximize} for o in front.objectives
         ],
@@ -155,6 +159,7 @@ def _front(data: Mapping[str, Any]) -> Front:
         settings={str(key): str(value) for key, value in data["settings"].items()},
         x=np.array([row["choices"] for row in rows], np.uint8),
         archs=tuple(row["arch"] for row in rows),
+        dimensions={str(key): tuple(values) for key, values in data["dimensions"].items()},
         objectives=tuple(Objective(**_kept(Objective, item)) for item in data["objectives"]),
         values=np.array([row["objectives"] for row in rows], np.float64),
         units={str(key): str(value) for key, value in data["units"].items()},

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ofadsl.chart import shown
 from ofadsl.search.front import Floats, Front, arch_name
-
-_STEPS = {"": ((1e9, "G"), (1e6, "M"), (1e3, "k")), "B": ((1e6, " MB"), (1e3, " kB"))}
 
 
 def front_lines(front: Front, most: int) -> Iterator[str]:
@@ -42,14 +41,6 @@ def specialize_command(front: Front, folder: str, row: int = 0) -> str:
         words += ["--set", f"{name}={value}"]
     words += ["--arch", f"{folder}/{arch_name(row)}.json"]
     return f"{shlex.join(words)} --weights WEIGHTS --recompute-bn DATA"
-
-
-def shown(value: float, unit: str) -> str:
-    """Return a number as a person reads it."""
-    for size, name in _STEPS.get(unit, ()):
-        if abs(value) >= size:
-            return f"{value / size:.1f}{name}"
-    return f"{value:.4g} {unit}".rstrip()
 
 
 def _around(interval: Floats) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ofadsl.expr import Value
 from ofadsl.search.kinds import Kind
 from ofadsl.space import Space
 
@@ -59,11 +60,17 @@ def vocabulary_of(
     space: Space, devices: Mapping[str, tuple[str, ...]], *, accuracy: bool, micro: bool = False
 ) -> Vocabulary:
     """Return the names for a space and the devices that it was calibrated on."""
-    dimensions = {}
-    for column, dim in enumerate(space.dims):
-        words = tuple(value for value in dim.var.values if isinstance(value, str))
-        kind = Kind.WORD if words else Kind.PLAIN
-        dimensions[dim.var.name] = Dimension(column=column, kind=kind, words=words)
+    dimensions = dimensions_named({dim.var.name: dim.var.values for dim in space.dims})
     costs = {name: kind for name, kind in ANALYTIC.items() if micro or name not in MICRO}
     costs |= {"accuracy": Kind.PLAIN} if accuracy else {}
     return Vocabulary(costs=costs, devices=devices, dimensions=dimensions)
+
+
+def dimensions_named(values: Mapping[str, tuple[Value, ...]]) -> dict[str, Dimension]:
+    """Return what the names of dimensions mean, by their values, in the order of their columns."""
+    found = {}
+    for column, (name, own) in enumerate(values.items()):
+        words = tuple(value for value in own if isinstance(value, str))
+        kind = Kind.WORD if words else Kind.PLAIN
+        found[name] = Dimension(column=column, kind=kind, words=words)
+    return found
