@@ -12,6 +12,7 @@ import pytest
 
 from ofadsl.commands.fit_accuracy import Request, fit_accuracy
 from ofadsl.diagnostics import Diagnostics
+from ofadsl.search.accuracy.bounds import Bounds
 from ofadsl.search.accuracy.evals import Evals, read_evals
 from ofadsl.search.accuracy.features import Features
 from ofadsl.search.accuracy.fit import choose, half_width, kendall
@@ -164,6 +165,7 @@ def test_a_predictor_is_the_same_after_its_file(tmp_path: Path, method: object) 
         metric="top1",
         samples=60,
         model=fit(FEATURES.columns(x), FEATURES.widths, measured(x)),
+        bounds=Bounds.of(measured(x)),
         misses=np.array([0.1, 0.2]),
     )
     path = tmp_path / "predictor.npz"
@@ -171,11 +173,60 @@ def test_a_predictor_is_the_same_after_its_file(tmp_path: Path, method: object) 
     found = read_predictor(path, space_hash=COST.SPACE_HASH, features=FEATURES)
     assert np.array_equal(found.predict(FEATURES, x), predictor.predict(FEATURES, x))
     assert found.half_width(0.9) == 0.2
+    assert found.bounds == predictor.bounds
     with pytest.raises(Diagnostics, match="OFA231"):
         read_predictor(path, space_hash="0" * 64, features=FEATURES)
     few = Features(dimensions=FEATURES.dimensions, sizes=FEATURES.sizes[:1])
     with pytest.raises(Diagnostics, match="OFA232"):
         read_predictor(path, space_hash=COST.SPACE_HASH, features=few)
+
+
+def test_a_share_is_predicted_from_0_to_1_in_the_order_of_the_fit() -> None:
+    bounds = Bounds.of(np.array([0.6, 0.9, 0.95]))
+    raw = np.linspace(-0.5, 1.3, 181)
+    found = bounds.within(raw)
+    assert (np.diff(found) > 0).all()
+    assert found[0] > 0
+    assert found[-1] < 1
+    seen = (raw >= 0.6) & (raw <= 0.95)
+    assert np.allclose(found[seen], raw[seen], rtol=0, atol=1e-15)
+    low, high = bounds.interval(raw, 0.02)
+    assert low.min() == 0
+    assert high.max() == 1
+    assert (high - low)[seen] == pytest.approx(0.04)
+    far = raw > 1.1
+    assert (low[far] < found[far] - 0.1).all()  # what no share can be is doubt
+
+
+def test_what_was_seen_to_be_perfect_is_not_surpassed() -> None:
+    bounds = Bounds.of(np.array([0.0, 1.0]))
+    assert bounds.within(np.array([-3.0, 0.5, 1.2])).tolist() == [0, 0.5, 1]
+
+
+def test_a_loss_is_no_share_and_stays_as_it_is() -> None:
+    bounds = Bounds.of(np.array([0.2, 2.5]))
+    raw = np.array([-1.0, 0.3, 7.0])
+    assert np.array_equal(bounds.within(raw), raw)
+    assert np.array_equal(bounds.interval(raw, 0.5)[1], raw + 0.5)
+
+
+def test_a_predictor_far_from_what_it_saw_promises_no_more_than_all() -> None:
+    x = COST.sample(200, np.random.default_rng(0))
+    small = x[COST.macs(x) < np.median(COST.macs(x))]
+    share = 0.97 + 0.1 * np.log(COST.macs(small) / COST.macs(small).max())
+    model = fit_ridge(FEATURES.columns(small), FEATURES.widths, share)
+    assert model.predict(FEATURES.columns(x)).max() > 1
+    predictor = Predictor(
+        space="small",
+        space_hash=COST.SPACE_HASH,
+        metric="top1",
+        samples=len(small),
+        model=model,
+        bounds=Bounds.of(share),
+        misses=np.array([0.01]),
+    )
+    assert predictor.predict(FEATURES, x).max() <= 1
+    assert predictor.interval(FEATURES, x)[1].max() <= 1
 
 
 def test_what_is_no_predictor_is_refused(tmp_path: Path) -> None:
@@ -189,7 +240,7 @@ def test_what_is_no_predictor_is_refused(tmp_path: Path) -> None:
     np.savez(path, head=array)
     with pytest.raises(Diagnostics, match="OFA232"):
         read_predictor(path, space_hash="", features=FEATURES)
-    np.savez(path, head=np.array('{"version": 1, "method": "ridge"}'), shift=np.array([np.nan]))
+    np.savez(path, head=np.array('{"version": 2, "method": "ridge"}'), shift=np.array([np.nan]))
     with pytest.raises(Diagnostics, match="OFA232"):
         read_predictor(path, space_hash="", features=FEATURES)
 

@@ -11,6 +11,7 @@ from ofadsl.commands.answer import Answer, writing
 from ofadsl.commands.search_columns import features_of
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import fault
+from ofadsl.search.accuracy.bounds import Bounds
 from ofadsl.search.accuracy.evals import read_evals
 from ofadsl.search.accuracy.fit import LEAST, MANY, Method, Quality, choose
 from ofadsl.search.accuracy.predictor import Predictor, write_predictor
@@ -51,6 +52,7 @@ def fit_accuracy(request: Request) -> Answer:
         metric=request.metric,
         samples=len(evals.y),
         model=model,
+        bounds=Bounds.of(evals.y),
         misses=best.misses,
     )
     with writing(request.output):

@@ -99,11 +99,9 @@ def accuracy_of(name: str, target: Target, metric: str) -> Accuracy:
     if path.suffix == ".npz":
         features = features_of(target)
         predictor = read_predictor(path, space_hash=target.hash, features=features)
-        half = predictor.half_width(COVERAGE)
 
         def interval(x: Archs) -> tuple[Floats, Floats]:
-            mean = predictor.predict(features, x)
-            return mean - half, mean + half
+            return predictor.interval(features, x, COVERAGE)
 
         value: Cost = lambda x: predictor.predict(features, x)  # noqa: E731
         return Accuracy(column=Column(value=value, interval=interval, digest=_digest(path)))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ofadsl.search.accuracy.bounds import Bounds
 from ofadsl.search.accuracy.features import Single
 from ofadsl.search.accuracy.perceptron import Perceptron
 from ofadsl.search.accuracy.ridge import Quadric
@@ -59,7 +60,8 @@ def cross_validated(
     predicted = np.empty(len(y))
     for k in range(FOLDS):
         out = fold == k
-        predicted[out] = method(columns[~out], widths, y[~out]).predict(columns[out])
+        model = method(columns[~out], widths, y[~out])
+        predicted[out] = Bounds.of(y[~out]).within(model.predict(columns[out]))
     misses = np.abs(predicted - y)
     inside = [
         misses[fold == k] <= half_width(np.sort(misses[fold != k]), 0.9) for k in range(FOLDS)

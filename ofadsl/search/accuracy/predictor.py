@@ -13,13 +13,14 @@ import numpy as np
 
 from ofadsl.diagnostics import Diagnostics, fault
 from ofadsl.files import write_durable
+from ofadsl.search.accuracy.bounds import Bounds
 from ofadsl.search.accuracy.features import Features
 from ofadsl.search.accuracy.fit import Model, half_width
 from ofadsl.search.accuracy.perceptron import Perceptron
 from ofadsl.search.accuracy.ridge import Quadric
 from ofadsl.search.front import Archs, Floats
 
-_VERSION = 1
+_VERSION = 2
 _LARGEST = 1 << 28  # bytes
 
 
@@ -32,12 +33,20 @@ class Predictor:
     metric: str
     samples: int
     model: Model
+    bounds: Bounds
     misses: Floats
     """Absolute errors on archs that were left out, ascending."""
 
     def predict(self, features: Features, x: Archs) -> Floats:
         """Return the accuracy of each arch."""
-        return self.model.predict(features.columns(x))
+        return self.bounds.within(self.model.predict(features.columns(x)))
+
+    def interval(
+        self, features: Features, x: Archs, coverage: float = 0.9
+    ) -> tuple[Floats, Floats]:
+        """Return between which ends the accuracy of each arch lies in so many cases."""
+        predicted = self.model.predict(features.columns(x))
+        return self.bounds.interval(predicted, self.half_width(coverage))
 
     def half_width(self, coverage: float = 0.9) -> float:
         """Return how far below and above a prediction the accuracy lies in so many cases."""
@@ -55,7 +64,8 @@ def write_predictor(path: Path, predictor: Predictor) -> None:
         "samples": predictor.samples,
         "method": "ridge" if isinstance(model, Quadric) else "perceptron",
     }
-    arrays: dict[str, Floats] = {"misses": predictor.misses}
+    seen = np.array([predictor.bounds.low, predictor.bounds.high])
+    arrays: dict[str, Floats] = {"misses": predictor.misses, "seen": seen}
     match model:
         case Quadric():
             arrays |= {"shift": model.shift, "scale": model.scale, "linear": model.linear}
@@ -105,7 +115,11 @@ def _predictor(head: dict[str, Any], arrays: dict[str, Floats]) -> Predictor:
         if array.dtype != np.float64 or not np.isfinite(array).all():
             raise ValueError(f"{name[:40]} is not of finite numbers")
     width = len(arrays["shift"])
-    shapes: dict[str, tuple[int, ...]] = {"scale": (width,), "misses": (arrays["misses"].size,)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "scale": (width,),
+        "misses": (arrays["misses"].size,),
+        "seen": (2,),
+    }
     model: Model
     if head["method"] == "ridge":
         rows = (width, width) if arrays["square"].size else (0, 0)
@@ -138,6 +152,7 @@ def _predictor(head: dict[str, Any], arrays: dict[str, Floats]) -> Predictor:
         metric=str(head["metric"]),
         samples=int(head["samples"]),
         model=model,
+        bounds=Bounds(low=float(arrays["seen"][0]), high=float(arrays["seen"][1])),
         misses=arrays["misses"],
     )
 
