@@ -15,6 +15,7 @@ from PIL import Image
 from ofadsl.chart import axis_of, shown
 from ofadsl.search.front import Front, Limit, Objective
 from ofadsl.search.report import report
+from ofadsl.search.report.stages import picture, ranges_of
 from tests.packages import compiled
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -81,6 +82,79 @@ def test_constraints_and_intervals_are_drawn(front: Front) -> None:
     assert "&lt;= 80 ms" in text
     assert text.count('class="interval"') == 40
     assert "s1.depth &lt;= s2.depth" in text
+
+
+def test_a_constraint_that_is_far_away_is_an_arrow_to_its_side(front: Front) -> None:
+    for bound, text in (
+        (-1e6, "\N{LEFTWARDS ARROW} &lt;= -1,000,000 ms"),
+        (1e6, "\N{RIGHTWARDS ARROW}"),
+    ):
+        limit = Limit(text="latency[chip]", cost="latency[chip]", op="<=", bound=bound)
+        page = report(replace(front, limits=(limit,)))
+        assert text in page
+        assert 'class="limit"' not in page
+
+
+def test_only_what_is_a_front_in_two_objectives_is_joined(front: Front) -> None:
+    assert report(front).count('class="line"') == 1
+    third = Objective(text="peak_memory", unit="B", maximize=False)
+    values = np.column_stack([front.values, front.costs["peak_memory"]])
+    three = replace(front, objectives=(*front.objectives, third), values=values)
+    assert 'class="line"' not in report(three)
+
+
+def test_bytes_say_their_unit_and_intervals_the_unit_of_their_value(front: Front) -> None:
+    large = replace(front, intervals={"latency[chip]": front.intervals["latency[chip]"] * 100})
+    text = report(large)
+    assert re.search(r"\d ms \([\d,]+ to [\d,]+\)", text)
+    assert re.search(r'class="tick"[^>]*>\d+ kB<', text)
+    assert ">peak_memory</button>" in text
+    assert ">latency[chip] (ms)</button>" in text
+
+
+def test_many_points_show_the_intervals_of_the_chosen_alone(front: Front) -> None:
+    twice = replace(
+        front,
+        x=np.concatenate([front.x, front.x]),
+        archs=front.archs * 2,
+        values=np.concatenate([front.values, front.values]),
+        costs={name: np.tile(column, 2) for name, column in front.costs.items()},
+        intervals={name: np.tile(ends, (2, 1)) for name, ends in front.intervals.items()},
+    )
+    assert 'class="plot dense"' in report(twice)
+    assert "of the chosen subnet" in report(twice)
+    assert 'class="plot dense"' not in report(front)
+
+
+def test_the_caption_names_only_what_is_drawn(front: Front) -> None:
+    bare = replace(front, intervals={}, limits=(Limit(text="resolution == 48"),))
+    text = report(bare)
+    assert "Point at a subnet, or choose a row." in text
+    assert "dashed" not in text
+
+
+def test_words_below_blocks_have_room_and_a_shade_each() -> None:
+    archs = [
+        {"stages": {"a_long_name": {"depth": 2, "blocks": [{"op": "k3_e1_g2"}, {"op": "skip"}]}}},
+        {"stages": {"a_long_name": {"depth": 2, "blocks": [{"op": "k5_e6"}, {"op": "skip"}]}}},
+    ]
+    ranges = ranges_of(archs)
+    drawn = picture(archs[0], ranges)
+    edges = [float(x) for x in re.findall(r'<rect class="block" x="([\d.]+)"', drawn)]
+    assert edges[1] - edges[0] > 8 * 5.5  # eight letters of ten pixels
+    shades = re.findall(r'fill-opacity="([\d.]+)"', drawn + picture(archs[1], ranges))
+    assert len(set(shades)) == 3
+    assert re.findall(r'<rect class="block"[^>]* height="([\d.]+)"', drawn) == ["34.0"] * 2
+
+
+def test_what_stands_beside_a_stage_is_inside_the_picture() -> None:
+    stage = {"depth": 1, "width": 0.65, "activation": "hswish", "blocks": [{"expand": 0.35}]}
+    arch = {"stages": {"s1": stage}}
+    drawn = picture(arch, ranges_of([arch]))
+    width = int(re.findall(r'width="(\d+)">', drawn)[0])
+    start, text = re.findall(r'class="values" x="([\d.]+)" y="\d+">([^<]*)<', drawn)[-1]
+    assert text == "expand; width 0.65, activation hswish"
+    assert float(start) + 5.5 * len(text) < width
 
 
 def test_text_of_users_never_becomes_markup(front: Front) -> None:

@@ -18,6 +18,8 @@ from ofadsl.search.listing import specialize_command
 from ofadsl.search.report.plot import Series, plot
 from ofadsl.search.report.stages import general, picture, ranges_of
 
+_DENSE = 60  # points whose intervals would cover each other
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -36,7 +38,8 @@ def report(front: Front, folder: str = "front") -> str:
     rows = tuple(_rows(front, columns, folder))
     labels = tuple(f"{row.name}: {', '.join(text for text, _ in row.cells)}" for row in rows)
     up, *others = columns
-    plots = [(one.title, plot(one, up, labels)) for one in others] if rows else []
+    joined = front.objectives[1].text if len(front.objectives) == 2 else None
+    plots = [(one.title, plot(one, up, labels, line=one.name == joined)) for one in others if rows]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ofadsl.search.report"),
         undefined=jinja2.StrictUndefined,
@@ -53,7 +56,9 @@ def report(front: Front, folder: str = "front") -> str:
         ],
         limits=[limit.text for limit in front.limits],
         plots=plots,
-        titles=[one.title for one in columns],
+        titles=[one.name for one in columns],
+        dense=len(rows) > _DENSE,
+        caption=_caption(columns, len(rows) > _DENSE),
         rows=rows,
     )
 
@@ -93,8 +98,18 @@ def _cell(series: Series, row: int) -> str:
     text = shown(float(series.values[row]), series.unit)
     if series.interval is None:
         return text
-    low, high = (shown(float(end)) for end in series.interval[row])
+    low, high = (series.amount(float(end)) for end in series.interval[row])
     return f"{text} ({low} to {high})"
+
+
+def _caption(columns: list[Series], dense: bool) -> str:
+    said = []
+    if any(one.interval is not None for one in columns):
+        said.append("bars are intervals of 90 %" + (", of the chosen subnet" if dense else ""))
+    if any(one.limits for one in columns):
+        said.append("dashed lines are constraints")
+    head = "; ".join([*said, "point at a subnet, or choose a row"])
+    return f"{head[0].upper()}{head[1:]}."
 
 
 def _summary(front: Front) -> str:

@@ -29,21 +29,29 @@ class Series:
 
     @property
     def title(self) -> str:
-        """The name with its unit."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
+        """The name with its unit, where values are said without."""
+        return f"{self.name} ({self.unit})" if self.unit not in ("", "B") else self.name
+
+    def amount(self, value: float) -> str:
+        """Return a value beside the title: bytes say their own unit, as they have a prefix."""
+        text = shown(value, self.unit)
+        return text if self.unit == "B" else text.removesuffix(f" {self.unit}")
 
 
-def plot(x: Series, y: Series, labels: tuple[str, ...]) -> str:
-    """Return an SVG element; each point has the class ``point`` and the number of its arch."""
+def plot(x: Series, y: Series, labels: tuple[str, ...], *, line: bool) -> str:
+    """Return an SVG element; each point has the class ``point`` and the number of its arch.
+
+    ``line`` joins the points, which are a front in these two.
+    """
     across = axis_of(_extent(x), start=_LEFT, end=_RIGHT)
     up = axis_of(_extent(y), start=_BOTTOM, end=_TOP)
     return "\n".join(
         [
             f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
             f'aria-label="{escape(y.name)} over {escape(x.name)}">',
-            *_grid(across, up),
-            *_limits(x.limits, y.limits, across, up, x.unit, y.unit),
-            *_steps(x, y, across, up),
+            *_grid(x, y, across, up),
+            *_limits(x, y, across, up),
+            *(_steps(x, y, across, up) if line else ()),
             *_points(x, y, labels, across, up),
             f'<text class="axis" x="{_RIGHT}" y="{HEIGHT - 12}" text-anchor="end">'
             f"{escape(_cut(x.title))}</text>",
@@ -70,42 +78,42 @@ def _extent(series: Series) -> Iterator[float]:
             yield limit.bound
 
 
-def _grid(across: Axis, up: Axis) -> Iterator[str]:
+def _grid(x_axis: Series, y_axis: Series, across: Axis, up: Axis) -> Iterator[str]:
     for value in up.ticks():
         y = up.place(value)
         yield f'<path class="grid" d="M{_LEFT} {y:.1f}H{_RIGHT}"/>'
-        text = shown(value)
+        text = escape(y_axis.amount(value))
         yield f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
     for value in across.ticks():
         x = across.place(value)
         yield f'<path class="grid" d="M{x:.1f} {_TOP}V{_BOTTOM}"/>'
-        text = shown(value)
+        text = escape(x_axis.amount(value))
         yield (
             f'<text class="tick" x="{x:.1f}" y="{_BOTTOM + 18}" text-anchor="middle">{text}</text>'
         )
 
 
-def _limits(
-    x: tuple[Limit, ...], y: tuple[Limit, ...], across: Axis, up: Axis, x_unit: str, y_unit: str
-) -> Iterator[str]:
+def _limits(x: Series, y: Series, across: Axis, up: Axis) -> Iterator[str]:
     """Yield a line for each limit; one far away is an arrow at the edge."""
-    for number, limit in enumerate(x):
+    for number, limit in enumerate(x.limits):
         place = across.place(limit.bound)
         inside = across.holds(limit.bound)
         if inside:
             yield f'<path class="limit" d="M{place:.1f} {_TOP}V{_BOTTOM}"/>'
         end = "end" if place > (_LEFT + _RIGHT) / 2 else "start"
-        arrow = "" if inside else (" \N{RIGHTWARDS ARROW}" if end == "end" else "")
-        text = f"{limit.op} {shown(limit.bound, x_unit)}{arrow}"
+        text = f"{limit.op} {shown(limit.bound, x.unit)}"
+        if not inside:
+            far = end == "end"
+            text = f"{text} \N{RIGHTWARDS ARROW}" if far else f"\N{LEFTWARDS ARROW} {text}"
         gap = -6 if end == "end" else 6
         yield (
             f'<text class="bound" x="{place + gap:.1f}" y="{_TOP + 14 + 16 * number}" '
             f'text-anchor="{end}">{escape(text)}</text>'
         )
-    for limit in y:
+    for limit in y.limits:
         if up.holds(limit.bound):
             place = up.place(limit.bound)
-            text = f"{limit.op} {shown(limit.bound, y_unit)}"
+            text = f"{limit.op} {shown(limit.bound, y.unit)}"
             yield f'<path class="limit" d="M{_LEFT} {place:.1f}H{_RIGHT}"/>'
             yield f'<text class="bound" x="{_LEFT + 6}" y="{place - 5:.1f}">{escape(text)}</text>'
 

@@ -1,7 +1,7 @@
 """An arch as a picture: a row for each stage, a block for each that it keeps.
 
-The first choice of a block is its height, the second its shade, so that archs compare at a glance;
-the numbers stand below. Blocks that other archs of the front have are outlines.
+The last number that a block chooses is its height, its first choice its shade, so that archs
+compare at a glance; what it chooses stands below. Blocks that other archs have are outlines.
 """
 
 from __future__ import annotations
@@ -12,38 +12,56 @@ from html import escape
 from typing import Any
 
 Arch = Mapping[str, Any]
+Choice = str | int | float
 _WIDE, _HIGH, _GAP = 34, 34, 6
 _ROW = _HIGH + 30
-_NAMES = 96
+_LETTER = 6.2  # of the small text, at most
+_LONGEST = 14  # letters below a block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranges:
-    """What the archs of a front have among them: blocks of a stage, values of a choice."""
+    """What the archs of a front have among them, and the room that it takes."""
 
     blocks: Mapping[str, int]
-    values: Mapping[str, tuple[float, ...]]
+    values: Mapping[str, tuple[Choice, ...]]
+    """Of each choice of blocks, ascending; words by the alphabet."""
+    names: float
+    """The width of the names of stages."""
+    wide: float
+    """The width of a block with what stands below it."""
+    right: float
+    """The width of what stands beside the blocks."""
 
 
 def ranges_of(archs: Sequence[Arch]) -> Ranges:
     """Return what to scale pictures of ``archs`` by."""
     blocks: dict[str, int] = {}
-    values: dict[str, set[float]] = {}
+    values: dict[str, set[Choice]] = {}
+    below = beside = 0
     for arch in archs:
         for name, stage in _stages(arch):
             listed = _blocks(stage)
             blocks[name] = max(blocks.get(name, 0), len(listed))
+            beside = max(beside, len(_beside(stage, listed)))
             for block in listed:
-                for key, value in _numbers(block):
+                below = max(below, len(_below(block)))
+                for key, value in _choices(block):
                     values.setdefault(key, set()).add(value)
-    return Ranges(blocks=blocks, values={key: tuple(sorted(v)) for key, v in values.items()})
+    return Ranges(
+        blocks=blocks,
+        values={key: tuple(sorted(own, key=_order)) for key, own in values.items()},
+        names=max(56.0, 7.4 * max(map(len, blocks), default=0) + 16),
+        wide=max(_WIDE, below * _LETTER),
+        right=beside * _LETTER + 12,
+    )
 
 
 def picture(arch: Arch, ranges: Ranges) -> str:
     """Return an arch as an SVG element."""
-    rows = [(name, stage) for name, stage in _stages(arch)]
+    rows = [*_stages(arch)]
     most = max(ranges.blocks.values(), default=0)
-    width = _NAMES + max(1, most) * (_WIDE + _GAP) + 150
+    width = round(ranges.names + max(1, most) * (ranges.wide + _GAP) + ranges.right)
     lines = [f'<svg class="arch" viewBox="0 0 {width} {max(1, len(rows)) * _ROW}" width="{width}">']
     for number, (name, stage) in enumerate(rows):
         lines += _row(number * _ROW, name, stage, ranges)
@@ -62,42 +80,65 @@ def _row(y: float, name: str, stage: Mapping[str, Any], ranges: Ranges) -> Itera
     floor = y + _HIGH + 4
     yield f'<text class="stage" x="0" y="{floor - 10}">{escape(name)}</text>'
     for place in range(ranges.blocks[name]):
-        x = _NAMES + place * (_WIDE + _GAP)
+        x = ranges.names + place * (ranges.wide + _GAP)
         if place >= len(blocks):
             yield (
-                f'<rect class="absent" x="{x}" y="{floor - _HIGH}" width="{_WIDE}" '
+                f'<rect class="absent" x="{x:.1f}" y="{floor - _HIGH}" width="{ranges.wide:.1f}" '
                 f'height="{_HIGH}" rx="4"/>'
             )
             continue
-        numbers = list(_numbers(blocks[place]))
-        tall = _HIGH * (_part(numbers[-1], ranges) if numbers else 1.0)
-        shade = _part(numbers[0], ranges) if len(numbers) > 1 else 1.0
+        tall, shade = _looks(blocks[place], ranges)
         yield (
-            f'<rect class="block" x="{x}" y="{floor - tall:.1f}" width="{_WIDE}" '
-            f'height="{tall:.1f}" rx="4" fill-opacity="{0.25 + 0.75 * shade:.2f}"/>'
+            f'<rect class="block" x="{x:.1f}" y="{floor - tall:.1f}" width="{ranges.wide:.1f}" '
+            f'height="{tall:.1f}" rx="4" fill-opacity="{shade:.2f}"/>'
         )
-        text = "/".join(str(value) for value in blocks[place].values())
         yield (
-            f'<text class="values" x="{x + _WIDE / 2}" y="{floor + 12}" text-anchor="middle">'
-            f"{escape(text[:12])}</text>"
+            f'<text class="values" x="{x + ranges.wide / 2:.1f}" y="{floor + 12}" '
+            f'text-anchor="middle">{escape(_below(blocks[place]))}</text>'
         )
+    x = ranges.names + ranges.blocks[name] * (ranges.wide + _GAP) + 6
+    text = escape(_beside(stage, blocks))
+    yield f'<text class="values" x="{x:.1f}" y="{floor + 12}">{text}</text>'
+
+
+def _looks(block: Mapping[str, Any], ranges: Ranges) -> tuple[float, float]:
+    """Return the height and the shade of a block: a word has no size, so it is a shade alone."""
+    choices = list(_choices(block))
+    if not choices:
+        return _HIGH, 1.0
+    numbers = [choice for choice in choices if not isinstance(choice[1], str)]
+    tall = _HIGH * _part(numbers[-1], ranges) if numbers else _HIGH
+    alone = numbers == choices and len(choices) == 1
+    return tall, 1.0 if alone else 0.25 + 0.75 * _part(choices[0], ranges)
+
+
+def _below(block: Mapping[str, Any]) -> str:
+    """Return what a block chooses, as it stands below."""
+    return "/".join(str(value) for value in block.values())[:_LONGEST]
+
+
+def _beside(stage: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the numbers below are, and what the stage itself chooses."""
     own = ", ".join(f"{k} {v}" for k, v in stage.items() if k not in ("blocks", "depth"))
     keys = "/".join(blocks[0]) if blocks else ""
-    x = _NAMES + ranges.blocks[name] * (_WIDE + _GAP) + 6
-    yield f'<text class="values" x="{x}" y="{floor + 12}">{escape(keys)} {escape(own)}</text>'
+    return f"{keys}; {own}" if keys and own else keys + own
 
 
-def _part(number: tuple[str, float], ranges: Ranges) -> float:
+def _part(choice: tuple[str, Choice], ranges: Ranges) -> float:
     """Return how large a value is among those of its choice, from a third to one."""
-    key, value = number
+    key, value = choice
     known = ranges.values[key]
     return (1 + 2 * (known.index(value) / (len(known) - 1) if len(known) > 1 else 1.0)) / 3
 
 
-def _numbers(block: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _choices(block: Mapping[str, Any]) -> Iterator[tuple[str, Choice]]:
     for key, value in block.items():
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            yield key, float(value)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            yield key, value
+
+
+def _order(value: Choice) -> tuple[float, str]:
+    return (0.0, value) if isinstance(value, str) else (float(value), "")
 
 
 def _stages(arch: Arch) -> Iterator[tuple[str, Mapping[str, Any]]]:
