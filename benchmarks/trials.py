@@ -16,13 +16,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from measure import MET, MISSED
 
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import checked_space
 from ofadsl.compiler.schedule.find import scaled, schedules_of
+from ofadsl.train.data.digits import Digits
 from ofadsl.train.data.open import open_data
+from ofadsl.train.data.source import Data
 from ofadsl.train.evaluate import Conditions, evaluate
 from ofadsl.train.processes import Processes
 from ofadsl.train.progress import Printed, Silent
@@ -34,7 +37,10 @@ SPACES = Path(__file__).resolve().parent.parent / "spaces"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A training: by a schedule, or of ``arch`` alone; ``archs`` are what is evaluated."""
+    """A training: by a schedule, or of ``arch`` alone; ``archs`` are what is evaluated.
+
+    ``redrawn``: on images of the seed's own, as `redrawn` has them.
+    """
 
     space: str
     data: str
@@ -47,6 +53,7 @@ class Trial:
     workers: int = 0
     device: str = "cpu"
     shown: bool = False
+    redrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,7 @@ def carry_out(trial: Trial) -> Result:
     package = importlib.import_module(f"generated.{trial.space}")
     checked = checked_space(SPACES / f"{trial.space}.ofa")
     data = open_data(trial.data, channels=package.CHANNELS, limit=trial.limit)
+    data = redrawn(data, trial.settings.seed) if trial.redrawn else data
     here = Processes(device=torch.device(trial.device))
     choices = None
     if trial.arch is not None:
@@ -107,6 +115,26 @@ def carry_out(trial: Trial) -> Result:
         seconds=seconds,
         images_per_second=statistics.median(speeds),
     )
+
+
+def redrawn(data: Data, seed: int) -> Data:
+    """Return the digits split anew: as many images to judge on, all from those for training.
+
+    Settings were chosen by the accuracy on the usual validation images, so here these are trained
+    on, and the ones that judge are images that no choice was made on.
+    """
+    train, val = data.train, data.val
+    assert isinstance(train, Digits)
+    assert isinstance(val, Digits)
+    judging = np.zeros(len(train), dtype=bool)
+    judging[np.random.default_rng(seed).permutation(len(train))[: len(val)]] = True
+
+    def part(of: Digits, mine: np.ndarray, *others: Digits) -> Digits:
+        images = np.concatenate([of.images[mine], *(other.images for other in others)])
+        labels = np.concatenate([of.labels[mine], *(other.labels for other in others)])
+        return replace(of, images=images, labels=labels)
+
+    return replace(data, train=part(train, ~judging, val), val=part(train, judging))
 
 
 def trials(

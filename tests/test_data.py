@@ -15,7 +15,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageEnhance
 from torch import Tensor
 
 from ofadsl.diagnostics import Diagnostics
@@ -507,6 +507,50 @@ def test_no_magnitude_leaves_colours_and_places_alone() -> None:
     draw = random.Random(0)
     assert jittered(image, 0.0, draw).tobytes() == image.tobytes()
     assert rand_augmented(image, 0, 9, draw) is image
+
+
+def softly_lit(mode: str) -> Image.Image:
+    """Return noise of middle values, which no change by a third clips."""
+    noise = np.random.default_rng(0).integers(90, 160, (20, 30, 3), dtype=np.uint8)
+    return Image.fromarray(noise).convert(mode)
+
+
+def most_apart(one: Image.Image, other: Image.Image) -> int:
+    assert (one.mode, one.size) == (other.mode, other.size)
+    return int(np.abs(np.asarray(one).astype(int) - np.asarray(other).astype(int)).max())
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_jitter_is_what_pillows_enhancers_make_one_after_the_other(mode: str) -> None:
+    image = softly_lit(mode)
+    for seed in range(50):
+        draw = random.Random(seed)
+        enhancers = [ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color]
+        draw.shuffle(enhancers)
+        expected = image
+        for enhancer in enhancers:
+            expected = enhancer(expected).enhance(1 + draw.uniform(-0.3, 0.3))
+        found = jittered(image, 0.3, random.Random(seed))
+        assert most_apart(found, expected) <= 4, seed  # each of theirs cuts fractions off
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("strength", [-1, -0.3, 0.5, 1])
+def test_sharpening_is_pillows_to_a_level(mode: str, strength: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    image = Image.fromarray(noise).convert(mode)
+    (sharpened,) = (found for found in _OPERATIONS if found.__name__ == "_sharpened")
+    expected = ImageEnhance.Sharpness(image).enhance(1 + 0.9 * strength)
+    assert most_apart(sharpened(image, strength), expected) <= 1
+
+
+def test_operations_that_move_pixels_mix_none_of_them() -> None:
+    image = Image.fromarray(np.indices((16, 16)).sum(0).astype(np.uint8) % 2 * 255)
+    moving = _OPERATIONS[-5:]
+    for operation in moving:
+        found = operation(image, 0.9)
+        assert most_apart(found, image) > 0
+        assert set(np.unique(np.asarray(found))) <= {0, 128, 255}
 
 
 def test_pixels_are_normalised_by_imagenet() -> None:

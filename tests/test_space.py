@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ofadsl.compiler.pipeline import checked_space
 from ofadsl.expr import TRUE, Expr, Var, apply, const, evaluate
-from ofadsl.space import CoupledError, Dim, Requirement, Space, Stage, effective
+from ofadsl.space import CoupledError, Dim, Requirement, Space, Stage, drawn, effective
 
 Arch = tuple[int, ...]
 
@@ -98,10 +98,32 @@ def test_every_subnet_is_drawn_equally_often(space: Space) -> None:
     if not 1 < len(archs) <= 40:
         return
     number = 400 * len(archs)
-    drawn = Counter(itertools.islice(space.samples(random.Random(1)), number))
-    assert set(drawn) == set(archs)
+    found = Counter(itertools.islice(space.samples(random.Random(1)), number))
+    assert set(found) == set(archs)
     # a deviation of 400 +- 6 standard deviations of a binomial, for any of forty subnets
-    assert all(280 <= count <= 520 for count in drawn.values())
+    assert all(280 <= count <= 520 for count in found.values())
+
+
+def shares(space: Space, name: str) -> dict[object, float]:
+    """Return how often the values of a dimension come in many subnets that are drawn evenly."""
+    draws, rng, number = space.draws(), random.Random(2), 4000
+    archs = [drawn(draws, rng, evenly=True) for _ in range(number)]
+    assert all(space.contains(arch) for arch in archs)
+    counts = Counter(space.values(arch)[name] for arch in archs)
+    return {value: count / number for value, count in counts.items()}
+
+
+def test_choices_are_drawn_evenly_however_many_subnets_they_lead_to() -> None:
+    space = checked_space(REPOSITORY / "spaces" / "digits.ofa").space
+    assert shares(space, "s2.depth") == pytest.approx({1: 1 / 3, 2: 1 / 3, 3: 1 / 3}, abs=0.04)
+    wide = space.restrict({"s2.depth": (2, 3), "s2.width": (32,)})
+    assert shares(wide, "s2.depth") == pytest.approx({2: 1 / 2, 3: 1 / 2}, abs=0.04)
+    assert shares(wide, "s2.width") == {32: 1.0}
+
+
+def test_an_operation_is_drawn_before_what_only_it_has() -> None:
+    space = checked_space(REPOSITORY / "tests" / "spaces" / "mixed.ofa").space
+    assert shares(space, "mb3.0.op_2") == pytest.approx({"p": 1 / 2, "q": 1 / 2}, abs=0.04)
 
 
 @given(spaces())

@@ -1,6 +1,8 @@
 """Which subnets a step trains: a function of the seed and the step, so the same on all ranks.
 
 In: a phase, whose space and sampler say what may be drawn. Out: archs of the generated package.
+Choices are drawn evenly, as OFA and BigNAS draw them: of all subnets few are shallow, and training
+that drew each as often as any other would hardly see those.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ class Subnets:
                 assert_never(self._sampler)
 
     def _random(self, rng: random.Random) -> Any:
-        return self._arch(drawn(self._draws, rng))
+        return self._arch(drawn(self._draws, rng, evenly=True))
 
     def _arch(self, choices: tuple[int, ...]) -> Any:
         return self._arch_class.from_dict(self._space.to_json(choices))

@@ -32,7 +32,8 @@ def decode(
 ) -> tuple[Image.Image, Box]:
     """Return the image and the part of it that ``choose`` takes of its width and height.
 
-    A JPEG is decoded at a fraction of its size where the part still has ``size`` pixels a side.
+    A JPEG is decoded at a fraction of its size where the part still has ``size`` pixels a side,
+    and without its colours where grey is asked for.
     """
     with _opened(path) as image:
         return _decoded(image, channels, size, choose)
@@ -63,8 +64,8 @@ def _decoded(
     full = image.size[::-1] if turn in _SWAPPING else image.size
     left, top, right, bottom = choose(*full)
     mode = "L" if channels == 1 else "RGB"
-    factor = min(right - left, bottom - top) / size
-    if factor >= 2:  # the least that a decoder can leave out
+    factor = max(1.0, min(right - left, bottom - top) / size)
+    if factor >= 2 or mode == "L":  # what a decoder can leave out: half the pixels, or colours
         image.draft(mode, (int(image.size[0] / factor), int(image.size[1] / factor)))
     image.load()
     pixels = in_mode(image, mode)

@@ -39,21 +39,18 @@ def augmented(image: Image.Image, augment: Augment, draw: random.Random) -> Imag
 
 def normalised(image: Image.Image) -> Tensor:
     """Return the pixels as float32 (channels, rows, columns), less MEAN and divided by STD."""
-    values = np.asarray(image)
-    values = values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
-    scale, offset = _LINES[len(values)]
-    result = np.empty(values.shape, dtype=np.float32)
-    np.multiply(values, scale, out=result)
-    result += offset
+    lines = _LINES[len(image.getbands())]
+    result = np.empty((len(lines), *image.size[::-1]), dtype=np.float32)
+    for plane, band, (scale, offset) in zip(result, image.split(), lines, strict=True):
+        np.multiply(np.asarray(band), scale, out=plane)  # a plane stays in the cache
+        plane += offset
     return torch.from_numpy(result)
 
 
 _LINES = {
-    channels: (
-        np.array([1 / (255 * s) for s in STD[channels]], np.float32)[:, None, None],
-        np.array([-m / s for m, s in zip(MEAN[channels], STD[channels], strict=True)], np.float32)[
-            :, None, None
-        ],
+    channels: tuple(
+        (np.float32(1 / (255 * std)), np.float32(-mean / std))
+        for mean, std in zip(MEAN[channels], STD[channels], strict=True)
     )
     for channels in MEAN
 }
