@@ -64,6 +64,38 @@ def test_a_device_that_nothing_fits_does_not_hide_the_others(tmp_path: Path) -> 
     assert [device["arch"] is None for device in found] == [False, False, True]
 
 
+def test_the_reason_says_which_constraint_binds(tmp_path: Path) -> None:
+    text = '[device.button]\nminimize = "macs"\nwhere = "macs <= 9M and params <= 10"\n'
+    result = plan(tmp_path, text + '[device.odd]\nminimize = "macs"\nwhere = "macs / 0 > 1M"\n')
+    assert "`params <= 10`: the nearest subnet has 5.706k, " in result.output
+    assert "Nothing fits: no subnet meets" in (tmp_path / "plan/plan.md").read_text()
+
+
+def test_mistakes_of_all_devices_are_reported_before_anything_is_searched(tmp_path: Path) -> None:
+    text = PLAN + '[device.a]\nwhere = "macs <= 3 ms"\n[device.b]\nfix = "resolution=13"\n'
+    result = plan(tmp_path, text)
+    assert result.exit_code == 1
+    assert "device a: " in result.output
+    assert "device b: " in result.output
+    assert not (tmp_path / "plan").exists()
+
+
+def test_a_mistake_is_shown_in_the_table_of_its_device(tmp_path: Path) -> None:
+    text = '# minimize\nminimize = ["macs"]\n[device.a]\nseed = 1\n[device.b]\nseed = -1\n'
+    result = plan(tmp_path, text)
+    assert "devices.toml:6:1" in result.output
+    result = plan(tmp_path, "# minimize what?\nminimize = 3\n")
+    assert "devices.toml:2:1" in result.output
+    assert "names no device" in result.output
+
+
+def test_the_table_says_the_type_that_bytes_are_of(tmp_path: Path) -> None:
+    plan(tmp_path, PLAN)
+    head, _, phone, small = (tmp_path / "plan/plan.md").read_text().splitlines()[2:6]
+    assert head.split(" | ")[2] == "dtype"
+    assert (phone.split(" | ")[2], small.split(" | ")[2]) == ("fp32", "int8")
+
+
 def test_a_wrong_expression_names_its_device(tmp_path: Path) -> None:
     result = plan(tmp_path, '[device.phone]\nminimize = "mcas"\n')
     assert result.exit_code == 1

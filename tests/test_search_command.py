@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ofadsl.cli import main
-from ofadsl.commands.search import Request, find, search
+from ofadsl.commands.search import find, search
+from ofadsl.commands.search_setting import Request, prepare, target_for
 from ofadsl.diagnostics import Diagnostics
 from ofadsl.search.compute import dimensions_of
 from ofadsl.search.domain import domain_of
@@ -57,7 +58,7 @@ def request_(generated: Path, tmp_path: Path) -> Request:
 
 
 def found(request: Request) -> Front:
-    return find(request)[0]
+    return find(request, prepare(request, target_for(request)))[0]
 
 
 def run(*args: str) -> Result:
@@ -165,6 +166,16 @@ def test_mistakes_of_all_options_come_together(request_: Request) -> None:
 
 def test_a_search_for_nothing_is_refused(request_: Request) -> None:
     assert "OFA226" in str(refused(replace(request_, minimize=(), maximize=())))
+
+
+def test_an_objective_that_says_nothing_is_refused(request_: Request) -> None:
+    twice = str(refused(replace(request_, minimize=("macs", "macs"), maximize=())))
+    assert "OFA226" in twice
+    assert "this is one already" in twice
+    both = str(refused(replace(request_, minimize=("macs",), maximize=("macs",))))
+    assert "bound it with --where" in both
+    none = str(refused(replace(request_, minimize=("20 ms",), maximize=())))
+    assert "this is one number for all" in none
 
 
 def test_what_no_subnet_meets_is_proven_by_trying_all(request_: Request) -> None:

@@ -53,8 +53,8 @@ def search(**options: Any) -> None:
       ofadsl search spaces/mbv3.ofa --accuracy predictor.npz --minimize 'latency[pixel]' \\
           --where 'latency[pixel] <= 20 ms and peak_memory <= 4 MB and macs <= 300M' -o front
     """
-    from ofadsl.commands.search import Request
     from ofadsl.commands.search import search as run
+    from ofadsl.commands.search_setting import Request
 
     as_json, number = options.pop("as_json"), options.pop("verify")
     tried = {name: options.pop(name) for name in ("weights", "data")}

@@ -10,15 +10,19 @@ from typing import Any
 
 from ofadsl.chart import shown
 from ofadsl.commands.answer import Answer, write_whole
-from ofadsl.commands.search import Request as Search
-from ofadsl.commands.search import search
-from ofadsl.diagnostics import Diagnostics
+from ofadsl.commands.search import searched
+from ofadsl.commands.search_columns import BYTES
+from ofadsl.commands.search_setting import Request as Search
+from ofadsl.commands.search_setting import Setting, prepare, target_for
+from ofadsl.diagnostics import Diagnostic, Diagnostics
 from ofadsl.search.front import Front, read_front
 from ofadsl.search.listing import specialize_command
 from ofadsl.search.plan import Wish, read_plan
 
 NOTHING = {"OFA228", "OFA229"}
 """What a search says that finds no subnet."""
+
+_DTYPES = {size: name for name, size in BYTES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +48,11 @@ class Choice:
 def deploy_plan(request: Request) -> Answer:
     """Search for every device, and write a front for each and a table of choices.
 
-    A device that nothing fits stands in the table with the reason; the others are written.
+    Nothing is searched before all devices are checked: their mistakes come together. A device that
+    nothing fits stands in the table with the reason; the others are written.
     """
-    wishes = read_plan(request.devices)
-    choices = [_choice(request, wish) for wish in wishes]
+    asked = {wish.name: _asked(request, wish) for wish in read_plan(request.devices)}
+    choices = [_choice(name, *ready) for name, ready in _prepared(asked).items()]
     table = [*_table(choices)]
     write_whole(request.output / "plan.md", "\n".join(_markdown(request, table, choices)) + "\n")
     data = {"devices": [_data(request, choice) for choice in choices]}
@@ -63,7 +68,8 @@ def deploy_plan(request: Request) -> Answer:
     return Answer(lines=tuple(lines), data=data)
 
 
-def _choice(request: Request, wish: Wish) -> Choice:
+def _asked(request: Request, wish: Wish) -> Search:
+    """Return what `ofadsl search` would be asked for a device."""
     asked = Search(
         space=request.space,
         output=request.output / wish.name,
@@ -78,15 +84,49 @@ def _choice(request: Request, wish: Wish) -> Choice:
         confident=wish.confident,
         generated=request.generated,
     )
-    asked = replace(asked, **wish.numbers)  # type: ignore[arg-type]
+    return replace(asked, **wish.numbers)  # type: ignore[arg-type]
+
+
+def _prepared(asked: Mapping[str, Search]) -> dict[str, tuple[Search, Setting | Diagnostics]]:
+    """Return each device's search, or why nothing fits; raise Diagnostics with all mistakes."""
+    ready: dict[str, tuple[Search, Setting | Diagnostics]] = {}
+    mistakes: list[Diagnostic] = []
+    target = target_for(next(iter(asked.values())))  # one space for all
+    for name, search in asked.items():
+        try:
+            ready[name] = search, prepare(search, target)
+        except Diagnostics as report:
+            ready[name] = search, report
+            if not _fits_nothing(report):
+                mistakes += (replace(i, message=f"device {name}: {i.message}") for i in report)
+    if mistakes:
+        raise Diagnostics(mistakes)
+    return ready
+
+
+def _choice(name: str, asked: Search, setting: Setting | Diagnostics) -> Choice:
+    if isinstance(setting, Diagnostics):
+        return Choice(name=name, front=None, why=_why(setting))
     try:
-        search(asked)
+        searched(asked, setting)
     except Diagnostics as report:
-        if {item.code for item in report} - NOTHING:  # a mistake of the plan, no tight budget
-            named = (replace(i, message=f"device {wish.name}: {i.message}") for i in report)
+        if not _fits_nothing(report):  # a function of the user's may fail late
+            named = (replace(i, message=f"device {name}: {i.message}") for i in report)
             raise Diagnostics(named) from None
-        return Choice(name=wish.name, front=None, why=report.items[0].message)
-    return Choice(name=wish.name, front=read_front(asked.output))
+        return Choice(name=name, front=None, why=_why(report))
+    return Choice(name=name, front=read_front(asked.output))
+
+
+def _fits_nothing(report: Diagnostics) -> bool:
+    return all(item.code in NOTHING for item in report)
+
+
+def _why(report: Diagnostics) -> str:
+    """Return why nothing fits: what is proven, or was tried, and the constraint that binds."""
+    item = report.items[0]
+    if item.span is None:
+        return item.message
+    return f"{item.message}; `{item.span.text}`: {item.label}"
 
 
 def _table(choices: Sequence[Choice]) -> Iterator[list[str]]:
@@ -96,13 +136,14 @@ def _table(choices: Sequence[Choice]) -> Iterator[list[str]]:
         if choice.front is not None:
             columns |= dict.fromkeys(one.text for one in choice.front.objectives)
             columns |= dict.fromkeys(choice.front.costs)
-    yield ["device", "subnets", *columns]
+    yield ["device", "subnets", "dtype", *columns]
     for choice in choices:
         if choice.front is None:
-            yield [choice.name, "none", *("" for _ in columns)]
+            yield [choice.name, "none", "", *("" for _ in columns)]
             continue
-        best = _best(choice.front)
-        yield [choice.name, f"{choice.front.found:,}", *(best.get(name, "") for name in columns)]
+        front, best = choice.front, _best(choice.front)
+        dtype = _DTYPES[front.bytes_per_element]
+        yield [choice.name, f"{front.found:,}", dtype, *(best.get(name, "") for name in columns)]
 
 
 def _best(front: Front) -> dict[str, str]:

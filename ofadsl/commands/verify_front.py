@@ -14,7 +14,7 @@ from typing import Any
 
 from ofadsl.calibrate.archs import Target, target_of
 from ofadsl.chart import shown
-from ofadsl.commands import evaluate, measure, search
+from ofadsl.commands import evaluate, measure, search, search_setting
 from ofadsl.commands.answer import Answer, write_whole
 from ofadsl.commands.estimators import estimator_path, load_estimator
 from ofadsl.commands.runners import DTYPES, Setting, machine
@@ -93,7 +93,7 @@ def verify_front(request: Request, watching: Watching) -> Answer:
 
 
 def search_and_verify(
-    asked: search.Request,
+    asked: search_setting.Request,
     number: int,
     *,
     weights: Path | None,

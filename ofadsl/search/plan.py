@@ -65,7 +65,9 @@ def read_plan(path: Path) -> tuple[Wish, ...]:
     devices = said.pop("device", {})
     shared = reading.wish("", said, None)
     if not isinstance(devices, dict) or not devices:
-        raise fault("OFA240", f"{path} names no device", help="begin one with [device.phone]")
+        help = "begin one with [device.phone]"
+        nothing = Diagnostic(code="OFA240", message=f"{path} names no device", help=help)
+        raise Diagnostics([*reading.found, nothing])
     wishes = tuple(reading.device(name, found, shared) for name, found in devices.items())
     if reading.found:
         raise Diagnostics(reading.found)
@@ -78,8 +80,12 @@ class _Reading:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.found: list[Diagnostic] = []
+        self.place = 0
+        """Where the table begins that is read."""
 
     def device(self, name: str, said: object, shared: Wish) -> Wish:
+        head = re.search(rf"^[ \t]*\[.*{re.escape(name)}", self.source.text, re.MULTILINE)
+        self.place = head.start() if head else 0
         if not _NAME.fullmatch(name):
             self.reject(name, "a device is named by letters, digits, _ and -", name)
         if not isinstance(said, dict):
@@ -138,7 +144,9 @@ class _Reading:
         return False
 
     def reject(self, word: str, rule: str, label: str, help: str = "") -> None:
-        start = max(0, self.source.text.find(word))
+        key = re.compile(rf"^[ \t]*(?:\[.*)?({re.escape(word)})", re.MULTILINE)
+        found = key.search(self.source.text, self.place) or key.search(self.source.text)
+        start = found.start(1) if found else max(0, self.source.text.find(word))
         span = Span(source=self.source, start=start, end=start + len(word))
         item = Diagnostic(code="OFA240", message=rule, span=span, label=label, help=help)
         self.found.append(item)

@@ -5,12 +5,12 @@ A constraint on one dimension alone narrows the domain: no arch is drawn that do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, fault
+from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, Span, fault
 from ofadsl.expr import Value
 from ofadsl.search.check import Constraint, check_constraints, check_objective
 from ofadsl.search.compute import Dimensions, column, dimensions_of, violation
@@ -79,6 +79,7 @@ def check_asked(asked: Asked, vocabulary: Vocabulary) -> Checked:
                 mistakes += report.items
                 continue
             maximize = option == "--maximize"
+            mistakes += _useless(option, text, term, [known for _, known in goals])
             goals.append((Objective(text=text, unit=term.kind.unit, maximize=maximize), term))
     for text in asked.where:
         try:
@@ -91,6 +92,19 @@ def check_asked(asked: Asked, vocabulary: Vocabulary) -> Checked:
         help = "say --minimize macs, --minimize 'latency[DEVICE]', or give --accuracy"
         raise fault("OFA226", "a search needs something to minimize or to maximize", help=help)
     return Checked(goals=tuple(goals), constraints=tuple(constraints), fixed=asked.fixed)
+
+
+def _useless(option: str, text: str, term: Term, before: Sequence[Term]) -> Iterator[Diagnostic]:
+    """Yield what makes an objective say nothing: no arch changes it, or it stands there already."""
+    span = Span(source=Source(path=option, text=text), start=0, end=len(text))
+    if not any(mentioned(term)):
+        rule, label = "an objective differs from arch to arch", "this is one number for all"
+        help = "name a cost or a dimension, such as macs"
+        yield Diagnostic(code="OFA226", message=rule, span=span, label=label, help=help)
+    if term in before:
+        rule, label = "an objective is said once", "this is one already"
+        help = "no arch is better than another in both directions; bound it with --where"
+        yield Diagnostic(code="OFA226", message=rule, span=span, label=label, help=help)
 
 
 def pose(checked: Checked, space: Space, costs: Mapping[str, Cost]) -> Posed:
