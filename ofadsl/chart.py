@@ -53,7 +53,7 @@ def shown(value: float, unit: str = "") -> str:
         return f"{_digits(value)} {unit}"
     space = " " if unit else ""
     for size, prefix in _PREFIXES:
-        if abs(value) >= size:
+        if float(f"{abs(value) / size:.4g}") >= 1:  # as it is shown: 999,990 is 1 M
             return f"{_digits(value / size)}{space}{prefix}{unit}"
     return f"{_digits(value)}{space}{unit}"
 

@@ -86,6 +86,11 @@ def test_a_mistake_is_shown_in_the_table_of_its_device(tmp_path: Path) -> None:
     assert "devices.toml:6:1" in result.output
     result = plan(tmp_path, "# minimize what?\nminimize = 3\n")
     assert "devices.toml:2:1" in result.output
+    result = plan(tmp_path, "[device.minimize]\nminimize = 3\n")
+    assert "devices.toml:2:1" in result.output
+    result = plan(tmp_path, '[device.phone.extra]\nminimize = "macs"\n')
+    assert "devices.toml:1:15" in result.output
+    result = plan(tmp_path, "# minimize what?\nminimize = 3\n")
     assert "names no device" in result.output
 
 

@@ -211,6 +211,8 @@ def test_a_long_expression_is_cut_beside_an_axis_and_whole_in_the_table(front: F
         (1234.5, "B", "1.234 kB"),
         (7.5e9, "B", "7.5 GB"),
         (96.0, "B", "96 B"),
+        (999_960.0, "B", "1 MB"),
+        (999_940.0, "", "999.9k"),
         (0.7, "", "0.7"),
         (0.978512, "", "0.9785"),
     ],

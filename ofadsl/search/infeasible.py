@@ -44,7 +44,7 @@ def infeasible(
     order = list(dict.fromkeys([*proven, *worst]))
     why, code = f"none of {tried:,} that were tried does", "OFA229"
     if proven:
-        why, code = "the ends of what they cost are known", "OFA228"
+        why, code = "what all cost at least and at most is known", "OFA228"
     elif every:
         why, code = f"all {tried:,} were tried", "OFA228"
     rule = f"no subnet meets the constraints: {why}"

@@ -144,9 +144,16 @@ class _Reading:
         return False
 
     def reject(self, word: str, rule: str, label: str, help: str = "") -> None:
-        key = re.compile(rf"^[ \t]*(?:\[.*)?({re.escape(word)})", re.MULTILINE)
-        found = key.search(self.source.text, self.place) or key.search(self.source.text)
-        start = found.start(1) if found else max(0, self.source.text.find(word))
+        start = self.start_of(word)
         span = Span(source=self.source, start=start, end=start + len(word))
         item = Diagnostic(code="OFA240", message=rule, span=span, label=label, help=help)
         self.found.append(item)
+
+    def start_of(self, word: str) -> int:
+        """Return where a key or the name of a table stands, in the table that is read if it can."""
+        name, text = re.escape(word), self.source.text
+        for pattern in (rf"^[ \t]*({name})[ \t]*=", rf"^[ \t]*\[.*({name})"):
+            key = re.compile(pattern, re.MULTILINE)
+            if found := key.search(text, self.place) or key.search(text):
+                return found.start(1)
+        return max(0, text.find(word))
