@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ofadsl.chart import shown
 from ofadsl.commands.packages import find_package
 from ofadsl.diagnostics import Diagnostics, fault
 from ofadsl.search.front import Front, arch_name, read_front
@@ -31,7 +32,7 @@ def picked(folder: Path, condition: str | None, generated: Path) -> Picked:
         help = "search again: a front and its archs belong together"
         raise fault("OFA236", f"{file} is not there, which the front names", help=help)
     values = ", ".join(
-        f"{one.text} {value:.6g} {one.unit}".rstrip()
+        f"{one.text} {shown(float(value), one.unit)}"
         for one, value in zip(front.objectives, front.values[at], strict=True)
     )
     at_hand = _at_hand(front, generated)
