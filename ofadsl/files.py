@@ -1,18 +1,46 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all, and a disk that refuses is reported one way."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ofadsl.diagnostics import Diagnostics, fault
+
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Report a disk that refuses ``path``, a file or a folder (OFA099)."""
+    try:
+        yield
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def refused(path: Path, error: OSError) -> Diagnostics:
+    """Return the report of a place that cannot be written."""
+    reason = (error.strerror or str(error)).lower()
+    help = "give another place with -o, or make room"
+    return fault("OFA099", f"{path} cannot be written: {reason}", help=help)
+
+
+def check_place(path: Path) -> None:
+    """Raise OFA099 where a file ``path`` cannot be made, before the slow work that it is of."""
+    with writing(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = next(place for place in path.absolute().parents if place.exists())
+        tempfile.TemporaryFile(dir=folder).close()
 
 
 def write_text(path: Path, text: str) -> None:

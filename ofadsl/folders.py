@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ofadsl.diagnostics import fault
+from ofadsl.files import writing
 
 
 @contextmanager
@@ -22,17 +23,14 @@ def written_whole(folder: Path, what: str, is_ours: Callable[[set[str]], bool]) 
     """
     folder = Path(os.path.realpath(folder))
     _refuse_others(folder, what, is_ours)
-    try:
+    with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
     try:
-        yield draft
-        _publish(draft)
-        _replace(folder, draft)
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
+        with writing(folder):
+            yield draft
+            _publish(draft)
+            _replace(folder, draft)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -45,11 +43,6 @@ def _refuse_others(folder: Path, what: str, is_ours: Callable[[set[str]], bool])
         holds = f"it holds {found[0]}" if found else "it is a file"
         message = f"{folder} is not {what}'s folder: {holds}"
         raise fault("OFA098", message, help="give a new folder with -o")
-
-
-def _cannot_write(folder: Path, error: OSError) -> Exception:
-    reason = (error.strerror or str(error)).lower()
-    return fault("OFA099", f"{folder} cannot be written: {reason}", help="give another folder")
 
 
 def _publish(draft: Path) -> None:

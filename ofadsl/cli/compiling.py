@@ -28,18 +28,15 @@ def compile_(file: Path | None, settings: Mapping[str, str], output: Path, check
       ofadsl compile --check
     """
     from ofadsl.compiler.emit.package import compile_space, recorded, stale, write
-    from ofadsl.diagnostics import fault
+    from ofadsl.files import writing
 
     if file is None and not check:
         raise click.UsageError("name a FILE, or compare what is there with --check")
     if not check:
         assert file is not None
         package = compile_space(file, settings)
-        try:
+        with writing(output):
             paths = write(package, output)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise fault("OFA099", f"{output} cannot be written: {reason}") from error
         for path in paths:
             click.echo(f"wrote {path}")
         return

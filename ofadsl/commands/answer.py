@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ofadsl.diagnostics import fault
-from ofadsl.files import write_text
+from ofadsl.files import write_text, writing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +22,3 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all; OFA099 where the disk refuses."""
     with writing(path):
         write_text(path, text)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Report a disk that refuses ``path`` (OFA099)."""
-    try:
-        yield
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise fault("OFA099", f"{path} cannot be written: {reason}") from error

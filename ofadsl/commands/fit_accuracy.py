@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ofadsl.calibrate.archs import target_of
-from ofadsl.commands.answer import Answer, writing
+from ofadsl.commands.answer import Answer
 from ofadsl.commands.search_columns import features_of
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import fault
+from ofadsl.files import writing
 from ofadsl.search.accuracy.bounds import Bounds
 from ofadsl.search.accuracy.evals import read_evals
 from ofadsl.search.accuracy.fit import LEAST, MANY, Method, Quality, choose

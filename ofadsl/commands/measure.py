@@ -26,7 +26,7 @@ from ofadsl.calibrate.measure.given import read_archs
 from ofadsl.calibrate.measure.journal import Journal, open_journal
 from ofadsl.calibrate.measure.session import Plan, Session, Step, measured
 from ofadsl.calibrate.measure.visit import Timed
-from ofadsl.commands.answer import Answer, writing
+from ofadsl.commands.answer import Answer
 from ofadsl.commands.foreign import with_foreign
 from ofadsl.commands.packages import load_package
 from ofadsl.commands.runners import (
@@ -40,7 +40,7 @@ from ofadsl.commands.runners import (
 )
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import Diagnostics, fault
-from ofadsl.files import held
+from ofadsl.files import held, writing
 from ofadsl.space import Space
 from ofadsl.specialize.pipeline import specialize
 

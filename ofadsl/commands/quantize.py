@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from ofadsl.deploy.hush import hushed
 from ofadsl.deploy.images import Images
 from ofadsl.deploy.subnet import Subnet, read_subnet
 from ofadsl.diagnostics import fault
+from ofadsl.specialize.write import new_subnet
 from ofadsl.train.data.batches import batches
 from ofadsl.train.data.open import open_data
 
@@ -46,7 +45,6 @@ def run(request: Request) -> Answer:
     with hushed():  # torchao tells at its import what it does not find
         from ofadsl.deploy.quantize import quantised, train_int8
     subnet = read_subnet(request.subnet)
-    _refuse(request.output)
     images = images_of(request.data, subnet.image, subnet.classes)
     if images.labels is None:
         message = f"{request.data} does not have the {subnet.classes} classes of the network"
@@ -66,20 +64,21 @@ def run(request: Request) -> Answer:
                 yield batch.images
 
     steps = request.epochs * (len(data.train) // _BATCH)
-    trained = train_int8(subnet.module, drawn(), steps)
-    found = {
-        "float32": _accuracy(subnet.module, images),
-        "int8": _accuracy(quantised(subnet.module, images.calibration), images),
-        "float32 trained": _accuracy(trained, images),
-        "int8 trained": _accuracy(quantised(trained, images.calibration), images),
-    }
-    record = {
-        "data": data.name,
-        "epochs": request.epochs,
-        "images": len(images.labels),
-        "accuracy": found,
-    }
-    _write(request, subnet, trained, record)
+    with new_subnet(request.output) as draft:
+        trained = train_int8(subnet.module, drawn(), steps)
+        found = {
+            "float32": _accuracy(subnet.module, images),
+            "int8": _accuracy(quantised(subnet.module, images.calibration), images),
+            "float32 trained": _accuracy(trained, images),
+            "int8 trained": _accuracy(quantised(trained, images.calibration), images),
+        }
+        record = {
+            "data": data.name,
+            "epochs": request.epochs,
+            "images": len(images.labels),
+            "accuracy": found,
+        }
+        _write(draft, subnet, trained, record)
     shares = ", ".join(f"{name} {share:.2%}" for name, share in found.items())
     lines = (f"accuracy on {len(images.labels)} images: {shares}", f"wrote {request.output}")
     return Answer(lines=lines, data=record)
@@ -92,30 +91,11 @@ def _accuracy(module: torch.nn.Module, images: Images) -> float:
         return accuracy(module, images.test, images.labels, None)
 
 
-def _refuse(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise fault("OFA098", f"{folder} is not empty", help="give a new folder with -o")
-
-
-def _write(
-    request: Request, subnet: Subnet, trained: torch.nn.Module, record: dict[str, Any]
-) -> None:
-    """Write the three files of a subnet; they move into place together."""
+def _write(draft: Path, subnet: Subnet, trained: torch.nn.Module, record: dict[str, Any]) -> None:
+    """Write the three files of a subnet."""
     described = json.loads((subnet.folder / "subnet.json").read_text(encoding="utf-8"))
     described |= {"verification": None, "quantization": record}
-    folder = request.output
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            shutil.copyfile(subnet.folder / "subnet.py", draft / "subnet.py")
-            (draft / "subnet.json").write_text(json.dumps(described, indent=2) + "\n")
-            tensors = {name: value.contiguous() for name, value in trained.state_dict().items()}
-            safetensors.torch.save_file(tensors, draft / "weights.safetensors", {"format": "pt"})
-            draft.chmod(0o755)
-            os.replace(draft, folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise fault("OFA099", f"{folder} cannot be written: {reason}") from error
+    shutil.copyfile(subnet.folder / "subnet.py", draft / "subnet.py")
+    (draft / "subnet.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    tensors = {name: value.contiguous() for name, value in trained.state_dict().items()}
+    safetensors.torch.save_file(tensors, draft / "weights.safetensors", {"format": "pt"})

@@ -6,8 +6,6 @@ Beside the file lies `export.json`, with an entry for each file that was exporte
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -23,7 +21,7 @@ from ofadsl.deploy.images import Images, check_images, random_images
 from ofadsl.deploy.subnet import Subnet
 from ofadsl.deploy.timing import median_ms
 from ofadsl.diagnostics import fault
-from ofadsl.files import write_text
+from ofadsl.files import check_place, write_durable, write_text, writing
 
 REPORT = "export.json"
 _RANDOM_IMAGES = 4
@@ -48,14 +46,14 @@ def export(order: Order) -> dict[str, Any]:
     """Write the file and its entry in export.json, and return the entry."""
     exporter = find_exporter(order.format)
     _refuse(order, exporter)
-    earlier = _read_report(order.output.parent / REPORT)
+    _read_report(order.output.parent / REPORT)  # refused now, not after the work
     with tempfile.TemporaryDirectory(prefix="ofadsl-") as folder:
         draft = Path(folder) / order.output.name
         exporter.write(_work(order, order.int8), draft)
         entry = _entry(order, exporter, draft)
         if order.measure:
             entry["timing"] = _timing(order, exporter, Path(folder), draft)
-        _publish(draft, order.output, {**earlier, order.output.name: entry})
+        _publish(draft, order.output, entry)
     return entry
 
 
@@ -63,9 +61,7 @@ def _refuse(order: Order, exporter: Exporter) -> None:
     if order.output.name == REPORT:
         message = f"{order.output} is where the report of exports goes"
         raise fault("OFA257", message, help="give the file another name with -o")
-    if order.output.is_dir():
-        help = "give the name of a file with -o"
-        raise fault("OFA099", f"{order.output} cannot be written: is a directory", help=help)
+    check_place(order.output)
     if order.int8 and not exporter.int8:
         message = f"there is no int8 in the format {order.format}"
         raise fault("OFA256", message, help="choose onnx, executorch or tflite")
@@ -174,19 +170,12 @@ def _read_report(path: Path) -> dict[str, Any]:
     raise fault("OFA257", f"{path} is not a report of exports", help=help)
 
 
-def _publish(draft: Path, output: Path, report: Mapping[str, Any]) -> None:
-    """Move the draft to its place and write the report; OFA099 where that cannot be."""
-    try:
+def _publish(draft: Path, output: Path, entry: Mapping[str, Any]) -> None:
+    """Write the file and its entry in the report; OFA099 where that cannot be."""
+    path = output.parent / REPORT
+    with writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
-        os.close(handle)
-        try:
-            shutil.copyfile(draft, beside)
-            os.chmod(beside, 0o644)
-            os.replace(beside, output)
-        finally:
-            Path(beside).unlink(missing_ok=True)
-        write_text(output.parent / REPORT, json.dumps(report, indent=2) + "\n")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise fault("OFA099", f"{output} cannot be written: {reason}") from error
+        write_durable(output, (draft.read_bytes(),))
+        # read now: other exports to this folder may have ended meanwhile
+        report = {**_read_report(path), output.name: entry}
+        write_text(path, json.dumps(report, indent=2) + "\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from ofadsl.diagnostics import fault
+from ofadsl.files import writing
 from ofadsl.specialize.weights import TRAINED, Origin, load_weights
 
 
@@ -20,7 +20,7 @@ def convert_weights(supernet: torch.nn.Module, source: Path, target: Path) -> Or
     """
     origin = load_weights(supernet, source, retarget=True)
     state = {name: tensor.contiguous() for name, tensor in supernet.state_dict().items()}
-    try:
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
@@ -32,8 +32,4 @@ def convert_weights(supernet: torch.nn.Module, source: Path, target: Path) -> Or
             os.replace(draft, target)
         finally:
             Path(draft).unlink(missing_ok=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        message = f"{target} cannot be written: {reason}"
-        raise fault("OFA099", message, help="give another file with -o") from error
     return origin

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,15 @@ def write_subnet(folder: Path, subnet: GraphModule, example: Tensor, record: Rec
     size = measure(subnet, image)
     text = subnet_text(subnet)
     code = _python(text, record, size, any(map(is_channels_last, subnet.parameters())))
-    with written_whole(folder, "a subnet", lambda found: found == set(FILES)) as draft:
+    with new_subnet(folder) as draft:
         _write_files(draft, subnet, text, _json(record, size, image), code)
         _try(draft, subnet, image)
     return size
+
+
+def new_subnet(folder: Path) -> AbstractContextManager[Path]:
+    """Give a draft for the ``FILES`` of a subnet, as ``written_whole`` does."""
+    return written_whole(folder, "a subnet", lambda found: found == set(FILES))
 
 
 def measure(subnet: torch.nn.Module, image: Tensor) -> Size:

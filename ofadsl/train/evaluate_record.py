@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ofadsl.diagnostics import Diagnostics, fault
-from ofadsl.files import append_durable, write_text
+from ofadsl.files import append_durable, refused, write_text, writing
 from ofadsl.train.accuracy import Accuracy
 
 Json = Mapping[str, object]
@@ -39,7 +39,7 @@ class Record:
             kept = whole[: whole.rfind(b"\n") + 1]
             lines = kept.decode("utf-8").splitlines()
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise refused(path, error) from error
         except UnicodeDecodeError as error:
             raise _strange(path, 1) from error
         if whole and not kept and not whole.startswith(b"{"):
@@ -72,10 +72,8 @@ class Record:
             return
         self.rows = {name: self.rows[name] for name in names}
         lines = [json.dumps(one) for one in (self.header, *self.rows.values())]
-        try:
+        with writing(self.path):
             write_text(self.path, "".join(f"{line}\n" for line in lines))
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
 
     def _compare(self, found: Json) -> None:
         ours = json.loads(json.dumps(self.header))
@@ -91,18 +89,14 @@ class Record:
     def _cut(self, size: int, found: int) -> None:
         if size == found:
             return
-        try:
+        with writing(self.path):
             os.truncate(self.path, size)
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
 
     def _append(self, rows: Iterable[Json]) -> None:
         lines = "\n".join(json.dumps(one) for one in rows)
-        try:
+        with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             append_durable(self.path, lines)
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
 
 
 def key(arch: object) -> str:
@@ -136,8 +130,3 @@ _SHOWN = 24
 def _strange(path: Path, number: int) -> Diagnostics:
     message = f"{path} is no file of results: line {number} is none of ours"
     return fault("OFA191", message, help="give another file with -o")
-
-
-def _unwritable(path: Path, error: OSError) -> Diagnostics:
-    reason = (error.strerror or str(error)).lower()
-    return fault("OFA099", f"{path} cannot be written: {reason}", help="give another file with -o")
