@@ -59,6 +59,28 @@ def test_folding_at_run_time_keeps_the_function(names: tuple[str, ...]) -> None:
     assert not any(isinstance(one, nn.BatchNorm2d) for one in folded.modules())
 
 
+@pytest.mark.parametrize("side", [1, 2, 12], ids=["a pixel", "few pixels", "many pixels"])
+@pytest.mark.parametrize("whole", [True, False], ids=["together", "apart"])
+@pytest.mark.parametrize("normed", [True, False], ids=["normed", "plain"])
+def test_a_part_of_a_larger_tensor_convolves_as_a_tensor_of_its_own(
+    side: int, whole: bool, normed: bool
+) -> None:
+    torch.manual_seed(0)
+    master = torch.randn(12, 20, 1, 1).contiguous(memory_format=torch.channels_last)
+    conv = nn.Conv2d(20 if whole else 16, 8, 1, bias=not normed)
+    conv.weight = nn.Parameter(master[:8, : conv.in_channels])
+    net = nn.Sequential(conv, nn.BatchNorm2d(8) if normed else nn.Identity())
+    for tensor in net[1].state_dict().values():
+        if tensor.ndim:
+            tensor.uniform_(0.5, 1.5)
+    net.eval()
+    x = torch.randn(2, conv.in_channels, side, side)
+    x = x.contiguous(memory_format=torch.channels_last)
+    folded = fold_at_run_time(net, {"0.weight"})
+    torch.testing.assert_close(folded(x), net(x))
+    assert folded.get_submodule("0").weight.data_ptr() == master.data_ptr()
+
+
 def test_a_batch_norm_that_follows_no_convolution_stays() -> None:
     net = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3)).eval()
     folded = fold_at_run_time(net, ())

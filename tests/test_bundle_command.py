@@ -168,32 +168,31 @@ def test_images_of_another_size_are_resized(bundled: Path) -> None:
 def test_no_request_is_lost_or_mixed_while_subnets_are_switched(bundled: Path) -> None:
     bundle = Bundle.load(bundled)
     x = torch.randn(1, 1, 16, 16)
+    names = [member.name for member in bundle.members]
     expected = []
-    for member in bundle.members:
-        bundle.use(member.name)
+    for name in names:
+        bundle.use(name)
         expected.append(bundle(x))
-    answers: list[list[torch.Tensor]] = [[] for _ in range(4)]
-    done = threading.Event()
+    answers: list[list[torch.Tensor]] = [[] for _ in range(8)]
+    ready = threading.Barrier(9)
 
     def ask(own: list[torch.Tensor]) -> None:
-        for _ in range(60):
+        ready.wait()
+        for _ in range(40):
             own.append(bundle(x))
 
     def switch() -> None:
-        names = [member.name for member in bundle.members]
-        while not done.is_set():
-            for name in names:
-                bundle.use(name)
+        ready.wait()
+        for number in range(10_000):
+            bundle.use(names[number % len(names)])
 
-    askers = [threading.Thread(target=ask, args=(own,)) for own in answers]
-    switcher = threading.Thread(target=switch)
-    for thread in (switcher, *askers):
+    threads = [threading.Thread(target=ask, args=(own,)) for own in answers]
+    threads.append(threading.Thread(target=switch))
+    for thread in threads:
         thread.start()
-    for thread in askers:
+    for thread in threads:
         thread.join()
-    done.set()
-    switcher.join()
-    assert [len(own) for own in answers] == [60] * 4
+    assert [len(own) for own in answers] == [40] * 8
     for answer in (one for own in answers for one in own):
         assert any(torch.allclose(answer, one, atol=1e-5) for one in expected)
 

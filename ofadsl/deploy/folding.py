@@ -1,8 +1,8 @@
 """Batch norm folded while a subnet runs, so that its weights may stay shared.
 
-A convolution and the batch norm after it become one call with scaled weights. Where the weights
-belong to several subnets, they are scaled at each call: a pass over the weights costs less than
-the pass over the features that batch norm would be, and no copy is kept.
+A convolution and the batch norm after it become one module. Where the weights belong to several
+subnets they stay as they are: the scale of the norm is laid on the weights at each call, or on the
+features, whichever are fewer. Depthwise kernels are so few that each subnet has its own, scaled.
 """
 
 from __future__ import annotations
@@ -10,47 +10,16 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node, symbolic_trace
 
-
-class FoldedConv(nn.Module):
-    """A convolution and its batch norm; ``weight`` may be a part of a larger tensor."""
-
-    weight: Tensor
-    scale: Tensor | None
-    """None where the weights are scaled already."""
-    shift: Tensor
-
-    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, *, shared: bool) -> None:
-        super().__init__()
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        scale = norm.weight.detach() * torch.rsqrt(norm.running_var + norm.eps)
-        shift = norm.bias.detach() - norm.running_mean * scale
-        if conv.bias is not None:
-            shift = shift + conv.bias.detach() * scale
-        weight = conv.weight.detach()
-        scale = scale.view(-1, 1, 1, 1)
-        self.register_buffer("weight", weight if shared else _laid_out(weight * scale))
-        self.register_buffer("scale", scale if shared else None)
-        self.register_buffer("shift", shift)
-        self.stride, self.padding = conv.stride, conv.padding
-        self.dilation, self.groups = conv.dilation, conv.groups
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the normalised convolution of ``x``."""
-        weight = self.weight if self.scale is None else self.weight * self.scale
-        return F.conv2d(
-            x, weight, self.shift, self.stride, self.padding, self.dilation, self.groups
-        )
+from ofadsl.deploy.folded import FoldedConv, Pointwise, is_pointwise
 
 
 def fold_at_run_time(subnet: nn.Module, shared: Collection[str]) -> GraphModule:
-    """Return ``subnet`` with each pair of convolution and batch norm as one ``FoldedConv``.
+    """Return ``subnet`` with each pair of convolution and batch norm as one module.
 
-    ``shared`` names the tensors that other subnets use too; they are left where they are.
+    ``shared`` names the tensors that other subnets use too: weights that stay where they are.
     """
     traced = symbolic_trace(subnet)
     modules = dict(traced.named_modules())
@@ -58,16 +27,42 @@ def fold_at_run_time(subnet: nn.Module, shared: Collection[str]) -> GraphModule:
         conv = _convolution_before(node, modules)
         if conv is None:
             continue
-        source, norm = modules[str(conv.target)], modules[str(node.target)]
+        name, source, norm = str(conv.target), modules[str(conv.target)], modules[str(node.target)]
         assert isinstance(source, nn.Conv2d)
         assert isinstance(norm, nn.BatchNorm2d)
-        folded = FoldedConv(source, norm, shared=f"{conv.target}.weight" in shared)
-        traced.set_submodule(str(conv.target), folded)
+        kept = source.groups == 1 and f"{name}.weight" in shared
+        traced.set_submodule(name, _folded(source, norm, shared=kept))
         node.replace_all_uses_with(conv)
         traced.graph.erase_node(node)
+    for name, module in modules.items():
+        plain = traced.get_submodule(name) is module and f"{name}.weight" in shared
+        if plain and isinstance(module, nn.Conv2d) and is_pointwise(module):
+            traced.set_submodule(name, Pointwise(module.weight.detach(), None, _bias(module)))
     traced.delete_all_unused_submodules()
     traced.recompile()
     return traced.eval()
+
+
+def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, *, shared: bool) -> nn.Module:
+    """Return a convolution and its batch norm as one module."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight.detach() * torch.rsqrt(norm.running_var + norm.eps)
+    shift = norm.bias.detach() - norm.running_mean * scale
+    if (bias := _bias(conv)) is not None:
+        shift = shift + bias * scale
+    weight = conv.weight.detach()
+    if not shared:
+        weight = weight * scale.view(-1, 1, 1, 1)
+        weight = weight.contiguous(memory_format=torch.channels_last)
+        return FoldedConv(conv, weight, None, shift)
+    if is_pointwise(conv):
+        return Pointwise(weight, scale, shift)
+    return FoldedConv(conv, weight, scale, shift)
+
+
+def _bias(conv: nn.Conv2d) -> Tensor | None:
+    return None if conv.bias is None else conv.bias.detach()
 
 
 def _convolution_before(node: Node, modules: dict[str, nn.Module]) -> Node | None:
@@ -87,7 +82,3 @@ def _foldable(source: nn.Module, norm: nn.Module) -> bool:
     if not isinstance(source, nn.Conv2d) or source.padding_mode != "zeros":
         return False
     return isinstance(norm, nn.BatchNorm2d) and norm.affine and norm.running_mean is not None
-
-
-def _laid_out(weight: Tensor) -> Tensor:
-    return weight.contiguous(memory_format=torch.channels_last)
