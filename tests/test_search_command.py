@@ -214,6 +214,26 @@ def test_what_no_subnet_meets_is_proven_by_the_ends_of_both_sides(
     assert said in text
 
 
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("1 > 2", "every subnet has 1 or less on the left, 2 or more on the right"),
+        ("macs < params", "on the left, "),
+        ("resolution >= 50", "the nearest subnet has 48"),
+        ("3 == s1.depth", "the nearest subnet has 2"),
+        ("macs / 1M <= 0.1", "the nearest subnet has 0."),
+        ("0.1M >= macs", "% above"),
+        ("macs < 1 or params < 1", "the nearest subnet breaks this"),
+    ],
+)
+def test_what_the_nearest_subnet_breaks_is_said_of_any_condition(
+    request_: Request, where: str, said: str
+) -> None:
+    text = str(refused(replace(request_, where=(where,))))
+    assert "OFA228" in text
+    assert said in text
+
+
 def test_who_stopped_a_search_that_found_nothing_is_told_to_go_on(request_: Request) -> None:
     where = ("macs <= 50M and params >= 7M",)
     request = replace(request_, space=LARGE, minimize=("macs",), maximize=(), where=where)

@@ -17,7 +17,7 @@ from ofadsl.search.kinds import Kind
 from ofadsl.search.pose import Posed, sided
 from ofadsl.search.problem import Batch
 from ofadsl.search.ranges import Known, never, range_of
-from ofadsl.search.terms import Compare, Cost, Term, mentioned
+from ofadsl.search.terms import Compare, Cost, Term
 
 _SIDE = {"<": "above", "<=": "above", ">": "below", ">=": "below"}
 
@@ -101,9 +101,8 @@ def _label(constraint: Constraint, posed: Posed, batch: Batch, far: float) -> st
 
     said = sided(condition)
     if said is None:
-        sides = [side for side in (condition.left, condition.right) if any(mentioned(side))]
-        texts = [value(side) for side in sides]
-        return f"the nearest subnet has {texts[0]} on the left, {texts[1]} on the right"
+        left, right = value(condition.left), value(condition.right)
+        return f"the nearest subnet has {left} on the left, {right} on the right"
     term, op, _ = said
     by = f"{far:.2%}" if far < 10 else f"{far:,.0f} times"
     away = f", {by} {_SIDE.get(op, 'away')}" if isinstance(term, Cost) else ""
