@@ -19,10 +19,10 @@ from click.testing import CliRunner
 from ofadsl.cli import main
 from ofadsl.deploy.bundle import Bundle
 from ofadsl.diagnostics import Diagnostics
-from ofadsl.search.front import Front, Limit, Objective, front_json
 from ofadsl.specialize.pipeline import specialize
 from ofadsl.train.data.open import open_data
 from ofadsl.train.statistics import recomputed, statistics_batches
+from tests.fronts import write_front
 from tests.packages import ROOT, compiled, path_of
 
 
@@ -41,35 +41,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cost = compiled("digits").module.cost
-    x = cost.sample(7, np.random.default_rng(5))
-    x = x[np.argsort(-cost.macs(x))]
-    macs = cost.macs(x).astype(float)
-    found = Front(
-        space="digits",
-        space_hash=cost.SPACE_HASH,
-        source=str(path_of("digits")),
-        settings={},
-        x=x,
-        archs=tuple(cost.decode(x)),
-        dimensions={},
-        objectives=(Objective(text="latency[chip]", unit="ms", maximize=False),),
-        values=macs[:, None] / 1e5,
-        units={"latency[chip]": "ms"},
-        costs={"latency[chip]": macs / 1e5, "accuracy": macs / macs.max()},
-        intervals={},
-        limits=(Limit(text="macs <= 3M"),),
-        bytes_per_element=1,
-        confident=False,
-        method="enumeration",
-        complete=True,
-        evaluations=7,
-        found=7,
-    )
-    folder = tmp_path_factory.mktemp("search") / "front"
-    folder.mkdir()
-    (folder / "pareto.json").write_text(json.dumps(front_json(found)))
-    return folder
+    return write_front("digits", tmp_path_factory.mktemp("search") / "front", 7, seed=5)
 
 
 @pytest.fixture(scope="module")

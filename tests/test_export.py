@@ -74,7 +74,7 @@ def test_the_file_and_its_report_are_written(
     assert "verified in" in result.stdout
     entry = json.loads((tmp_path / "new/export.json").read_text())["net.bin"]
     assert entry["bytes"] == path.stat().st_size
-    assert entry["input"][0] == (2 if batch == "2" else "any")
+    assert entry["input"]["shape"][0] == (2 if batch == "2" else "any")
     assert entry["dtype"] == "float32"
     assert sorted(p.name for p in path.parent.iterdir()) == ["export.json", "net.bin"]
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ofadsl.choices import Arch
 from ofadsl.commands.answer import Answer
+from ofadsl.commands.images import preprocessing
 from ofadsl.commands.packages import Loaded, load_package
 from ofadsl.deploy.bundle import INDEX, SHARED
 from ofadsl.deploy.sharing import Shared, share
@@ -136,6 +137,8 @@ def _subnet(draft: Path, supply: Supply, row: int) -> tuple[Mapping[str, Tensor]
         weights=supply.origin,
         folded=False,
         error=verify(subnet, supernet, arch, image, exact=False),
+        preprocessing=preprocessing(channels, supply.data),
+        classes=None if supply.data is None else supply.data.classes,
     )
     folder = draft / arch_name(row)
     size = write_subnet(folder, subnet, image, record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from ofadsl.commands.answer import Answer
 from ofadsl.commands.images import RANDOM, images_of
 from ofadsl.deploy.export import REPORT, Order, export
 from ofadsl.deploy.images import Images
-from ofadsl.deploy.subnet import read_subnet
+from ofadsl.deploy.subnet import Subnet, read_subnet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,8 @@ def run(request: Request) -> Answer:
     subnet = read_subnet(request.subnet)
     images = None
     if request.calibration is not None:
-        images = images_of(request.calibration, subnet.image, subnet.classes)
+        images = images_of(request.calibration, subnet)
+        subnet = _described(subnet, images)
     order = Order(
         subnet=subnet,
         format=request.format,
@@ -54,6 +55,17 @@ def run(request: Request) -> Answer:
         f"wrote {request.output} and {request.output.parent / REPORT}",
     ]
     return Answer(lines=tuple(lines), data=entry)
+
+
+def _described(subnet: Subnet, images: Images) -> Subnet:
+    """Return the subnet with what only the images tell: its folder may know nothing of them."""
+    known = subnet.preprocessing or {}
+    told = {name: value for name, value in known.items() if value is not None}
+    return replace(
+        subnet,
+        labels=subnet.labels or images.classes,
+        preprocessing={**(images.preprocessing or known), **told} or None,
+    )
 
 
 def _notes(request: Request, images: Images | None) -> list[str]:

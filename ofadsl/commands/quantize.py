@@ -45,25 +45,26 @@ def run(request: Request) -> Answer:
     with hushed():  # torchao tells at its import what it does not find
         from ofadsl.deploy.quantize import quantised, train_int8
     subnet = read_subnet(request.subnet)
-    images = images_of(request.data, subnet.image, subnet.classes)
+    images = images_of(request.data, subnet)
     if images.labels is None:
         message = f"{request.data} does not have the {subnet.classes} classes of the network"
         raise fault("OFA258", message, help="train on images of the same classes")
     data = open_data(request.data, channels=subnet.image[0])
+    size = min(_BATCH, len(data.train))
 
     def drawn() -> Iterator[Tensor]:
         for epoch in range(request.epochs):
             for batch in batches(
                 data.train,
                 size=subnet.image[1],
-                batch=_BATCH,
+                batch=size,
                 seed=request.seed,
                 epoch=epoch,
                 drop_last=True,
             ):
                 yield batch.images
 
-    steps = request.epochs * (len(data.train) // _BATCH)
+    steps = request.epochs * (len(data.train) // size)
     with new_subnet(request.output) as draft:
         trained = train_int8(subnet.module, drawn(), steps)
         found = {

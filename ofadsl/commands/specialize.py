@@ -12,6 +12,7 @@ import torch
 
 from ofadsl.choices import Arch
 from ofadsl.commands.answer import Answer
+from ofadsl.commands.images import preprocessing
 from ofadsl.commands.packages import Loaded, find_package, load_package
 from ofadsl.commands.pick import picked
 from ofadsl.diagnostics import fault
@@ -57,6 +58,7 @@ def run(request: Request) -> Answer:
     notes = [*chosen, *decoded.notes, *(origin.notes if origin else ())]
     warnings = []
     channels = package.module.CHANNELS
+    data = None
     if request.recompute_bn is not None:
         data = open_data(request.recompute_bn, channels=channels)
         check_classes(supernet, arch, data)
@@ -78,6 +80,8 @@ def run(request: Request) -> Answer:
         folded=request.fold_bn,
         statistics=request.recompute_bn,
         error=error,
+        preprocessing=preprocessing(channels, data),
+        classes=None if data is None else data.classes,
     )
     size = write_subnet(folder, subnet, image, record)
     lines = [*warnings, *(f"note: {note}" for note in notes)]

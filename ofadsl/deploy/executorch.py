@@ -21,7 +21,7 @@ from torch import Tensor
 from torch._export.verifier import SpecViolationError
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-from ofadsl.deploy.exporter import Exporter, Run, Work, in_torch_order, no_such_op
+from ofadsl.deploy.exporter import Exporter, Port, Run, Work, in_torch_order, no_such_op
 from ofadsl.deploy.hush import hushed
 
 _UNKNOWN_OP = re.compile(r"Operator torch\._ops\.([\w.]+) is not in Core ATen")
@@ -51,6 +51,10 @@ class Executorch:
     def versions(self, path: Path) -> Mapping[str, str | int]:
         """Return the versions of the writer and the quantiser."""
         return {name: version(name) for name in ("executorch", "torchao")}
+
+    def ports(self, path: Path) -> tuple[Port, Port]:
+        """Return the input and the output, which are known by their places."""
+        return Port(layout="NCHW"), Port()
 
     def memory(self, path: Path) -> Mapping[str, int]:
         """Return nothing: this runtime does not tell."""

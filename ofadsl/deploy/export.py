@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ofadsl.deploy.compare import accuracy, check, in_batches
-from ofadsl.deploy.exporter import Exporter, Work, find_exporter
+from ofadsl.deploy.exporter import Exporter, Port, Work, find_exporter
 from ofadsl.deploy.images import Images, check_images, random_images
 from ofadsl.deploy.subnet import Subnet
 from ofadsl.deploy.timing import median_ms
@@ -86,7 +86,26 @@ def _work(order: Order, int8: bool) -> Work:
         example=random_images(shape, order.batch or 2),
         any_batch=order.batch is None,
         calibration=calibration,
+        about=_about(order.subnet),
     )
+
+
+def _about(subnet: Subnet) -> dict[str, str]:
+    """Return what a file says of itself: JSON, as its values are text."""
+    found = {
+        "space": subnet.space,
+        "image": list(subnet.image),
+        "preprocessing": subnet.preprocessing,
+        "classes": subnet.labels,
+    }
+    return {name: json.dumps(value) for name, value in found.items() if value is not None}
+
+
+def _shape(order: Order, source: Port) -> list[int | str]:
+    """Return the shape of the input in its own order."""
+    channels, rows, columns = order.subnet.image
+    image = (rows, columns, channels) if source.layout == "NHWC" else order.subnet.image
+    return [order.batch or "any", *image]
 
 
 def _entry(order: Order, exporter: Exporter, draft: Path) -> dict[str, Any]:
@@ -98,12 +117,16 @@ def _entry(order: Order, exporter: Exporter, draft: Path) -> dict[str, Any]:
         tried = real[:_REAL_IMAGES] if order.int8 else torch.cat([tried, real[:_REAL_IMAGES]])
     elif order.int8 and images is not None:
         tried = images.calibration[:_REAL_IMAGES]
+    source, target = exporter.ports(draft)
     checks = check(module, runners, tried, batch=order.batch, int8=order.int8)
     return {
         "format": order.format,
         "dtype": "int8" if order.int8 else "float32",
         "space": order.subnet.space,
-        "input": [order.batch or "any", *order.subnet.image],
+        "input": asdict(source) | {"shape": _shape(order, source)},
+        "output": asdict(target) | {"shape": [order.batch or "any", order.subnet.classes]},
+        "preprocessing": order.subnet.preprocessing,
+        "classes": order.subnet.labels,
         "bytes": draft.stat().st_size,
         "versions": dict(exporter.versions(draft)),
         "memory": dict(exporter.memory(draft)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -33,6 +33,22 @@ class Work:
     any_batch: bool = False
     calibration: Tensor | None = None
     """Images that tell the range of every activation: int8 is asked for."""
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What the file says of itself, where its format has room for that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """What a program must know of the input or the output of a file."""
+
+    name: str | None = None
+    """None where it is known by its place alone."""
+    dtype: str = "float32"
+    layout: str | None = None
+    """The order of the axes of images: NCHW, or NHWC."""
+    scale: float | None = None
+    """Of int8: a value is ``scale * (byte - zero_point)``."""
+    zero_point: int | None = None
 
 
 class Exporter(Protocol):
@@ -54,6 +70,10 @@ class Exporter(Protocol):
 
     def versions(self, path: Path) -> Mapping[str, str | int]:
         """Return the versions that matter."""
+        ...
+
+    def ports(self, path: Path) -> tuple[Port, Port]:
+        """Return what the input and the output are."""
         ...
 
     def memory(self, path: Path) -> Mapping[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import tempfile
@@ -21,8 +22,7 @@ def hushed() -> Iterator[Callable[[], str]]:
     Not for threads: the two outputs of the process are redirected.
     """
     with tempfile.TemporaryFile() as taken, quiet():
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         saved = os.dup(1), os.dup(2)
         os.dup2(taken.fileno(), 1)
         os.dup2(taken.fileno(), 2)
@@ -32,11 +32,18 @@ def hushed() -> Iterator[Callable[[], str]]:
             error.add_note(_text(taken)[-_MOST:])
             raise
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush()
             for place, old in zip((1, 2), saved, strict=True):
                 os.dup2(old, place)
                 os.close(old)
+
+
+def _flush() -> None:
+    """Write what waits, compiled code's too: a buffer that is written later would be seen."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        ctypes.CDLL(None).fflush(None)
 
 
 def _text(taken: IO[bytes]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +26,10 @@ class Images:
     """Real images that calibration has not seen."""
     labels: Tensor | None = None
     """The classes of ``test``, where they are known."""
+    classes: tuple[str, ...] | None = None
+    """The names of the classes, where they are the network's."""
+    preprocessing: Mapping[str, Any] | None = None
+    """How these images were made of files."""
 
 
 def random_images(image: tuple[int, ...], count: int = _RANDOM) -> Tensor:

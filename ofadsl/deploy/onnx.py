@@ -14,7 +14,7 @@ import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 from torch import Tensor
 
-from ofadsl.deploy.exporter import Exporter, Run, Work, no_such_op
+from ofadsl.deploy.exporter import Exporter, Port, Run, Work, no_such_op
 from ofadsl.deploy.quiet import quiet
 
 OPSET = 20
@@ -65,7 +65,13 @@ class Onnx:
         """Write the file, quantised where there are images to calibrate with."""
         if work.calibration is None:
             to_onnx(work.module, work.example, path, dynamic_batch=work.any_batch)
-            return
+        else:
+            self._write_int8(work, work.calibration, path)
+        model = onnx.load(path)
+        onnx.helper.set_model_props(model, dict(work.about))
+        onnx.save(model, path)
+
+    def _write_int8(self, work: Work, images: Tensor, path: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="ofadsl-") as folder, quiet():
             plain = Path(folder) / "plain.onnx"
             to_onnx(work.module, work.example, plain, dynamic_batch=work.any_batch)
@@ -73,7 +79,7 @@ class Onnx:
             quantize_static(
                 plain,
                 path,
-                _Images(work.calibration, batch),
+                _Images(images, batch),
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
@@ -100,6 +106,10 @@ class Onnx:
             "onnx": onnx.__version__,
             "onnxruntime": onnxruntime.__version__,
         }
+
+    def ports(self, path: Path) -> tuple[Port, Port]:
+        """Return the input and the output; in int8 they are float32 as well."""
+        return Port(name=INPUT, layout="NCHW"), Port(name=OUTPUT)
 
     def memory(self, path: Path) -> Mapping[str, int]:
         """Return nothing: this runtime does not tell."""

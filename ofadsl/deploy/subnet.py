@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ class Subnet:
     """Channels, rows and columns of an image."""
     classes: int
     """How many outputs there are for an image."""
+    labels: tuple[str, ...] | None = None
+    """What each output stands for, where that is known."""
+    preprocessing: Mapping[str, Any] | None = None
+    """What is done with an image before the network is given it, where that is known."""
 
 
 def read_subnet(folder: Path) -> Subnet:
@@ -34,6 +39,10 @@ def read_subnet(folder: Path) -> Subnet:
         record = json.loads((folder / "subnet.json").read_text(encoding="utf-8"))
         _, *image = (int(size) for size in record["input"])
         space = str(record["space"])
+        labels = _labels(record.get("classes"))
+        preprocessing = record.get("preprocessing")
+        if not isinstance(preprocessing, dict | None):
+            raise ValueError("preprocessing is no mapping")
         source = (folder / "subnet.py").read_text(encoding="utf-8")
     except (OSError, ValueError, KeyError, TypeError) as error:
         why = f"{type(error).__name__}: {str(error)[:200]}"
@@ -49,7 +58,27 @@ def read_subnet(folder: Path) -> Subnet:
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         message = f"{folder}/subnet.py does not run with the weights beside it: {why}"
         raise fault("OFA251", message, help="write it again with ofadsl specialize -o") from error
-    return Subnet(folder=folder, module=module, space=space, image=tuple(image), classes=classes)
+    if labels is not None and len(labels) != classes:
+        message = f"{folder}/subnet.json names {len(labels)} classes, the network has {classes}"
+        raise fault("OFA251", message, help="write it again with ofadsl specialize -o")
+    return Subnet(
+        folder=folder,
+        module=module,
+        space=space,
+        image=tuple(image),
+        classes=classes,
+        labels=labels,
+        preprocessing=preprocessing,
+    )
+
+
+def _labels(found: object) -> tuple[str, ...] | None:
+    """Return the names of classes; ValueError where they are none."""
+    if found is None:
+        return None
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError("classes is no list of names")
+    return tuple(found)
 
 
 def _run(source: str, folder: Path) -> torch.nn.Module:

@@ -21,7 +21,7 @@ from ai_edge_quantizer import quantizer, recipe
 from tflite_micro import runtime as micro
 from torch import Tensor
 
-from ofadsl.deploy.exporter import Exporter, Run, Work, in_torch_order, no_such_op
+from ofadsl.deploy.exporter import Exporter, Port, Run, Work, in_torch_order, no_such_op
 from ofadsl.deploy.hush import hushed
 from ofadsl.deploy.same_padding import same_padding
 from ofadsl.deploy.tflite_pack import packed
@@ -57,6 +57,13 @@ class Tflite:
         """Return the versions of converter, quantiser and runtimes."""
         packages = ("litert-torch", "ai-edge-litert", "ai-edge-quantizer", "tflite-micro")
         return {name: version(name) for name in packages}
+
+    def ports(self, path: Path) -> tuple[Port, Port]:
+        """Return the input and the output, int8 with their scales where the file is."""
+        with hushed():
+            interpreter = Interpreter(model_path=str(path))
+        (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+        return _port(source, "NHWC"), _port(target, None)
 
     def memory(self, path: Path) -> Mapping[str, int]:
         """Return the arena of tflite-micro, where that runs the file."""
@@ -142,6 +149,14 @@ def _interpreter(path: Path) -> Any:
         return micro.Interpreter.from_bytes(path.read_bytes(), arena_size=_LARGEST_ARENA)
     except RuntimeError:
         return None
+
+
+def _port(details: Mapping[str, Any], layout: str | None) -> Port:
+    name, dtype = str(details["name"]), np.dtype(details["dtype"]).name
+    if details["dtype"] != np.int8:
+        return Port(name=name, dtype=dtype, layout=layout)
+    scale, zero = _scale(details)
+    return Port(name=name, dtype=dtype, layout=layout, scale=float(scale), zero_point=int(zero))
 
 
 def _scale(details: Mapping[str, Any]) -> tuple[Any, Any]:

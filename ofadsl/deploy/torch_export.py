@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ofadsl.deploy.exporter import Exporter, Run, Work
+from ofadsl.deploy.exporter import Exporter, Port, Run, Work
 from ofadsl.deploy.quiet import quiet
+
+ABOUT = "about.json"
+"""The file in the archive that says what the network is given and what it tells."""
 
 
 def exported(work: Work) -> torch.export.ExportedProgram:
@@ -27,8 +31,9 @@ class TorchExport:
 
     def write(self, work: Work, path: Path) -> None:
         """Write the archive."""
+        about = {ABOUT: json.dumps(dict(work.about))}
         with quiet(), path.open("wb") as file:
-            torch.export.save(exported(work), file)
+            torch.export.save(exported(work), file, extra_files=about)
 
     def runners(self, path: Path) -> Mapping[str, Run]:
         """Return the archive in torch."""
@@ -45,6 +50,10 @@ class TorchExport:
     def versions(self, path: Path) -> Mapping[str, str | int]:
         """Return the version of torch."""
         return {"torch": str(torch.__version__)}
+
+    def ports(self, path: Path) -> tuple[Port, Port]:
+        """Return the input and the output, which are known by their places."""
+        return Port(layout="NCHW"), Port()
 
     def memory(self, path: Path) -> Mapping[str, int]:
         """Return nothing: this runtime does not tell."""

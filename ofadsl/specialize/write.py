@@ -46,6 +46,10 @@ class Record:
     """The data that batch norm statistics were recomputed from."""
     error: float = 0.0
     """What ``verify`` returned."""
+    preprocessing: Mapping[str, Any] | None = None
+    """What is done with an image before the network is given it, as far as that is known."""
+    classes: tuple[str, ...] | None = None
+    """What each output stands for, where that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,8 @@ def _json(record: Record, size: Size, image: Tensor) -> str:
         "source": record.source,
         "arch": record.arch.to_dict(),
         "input": [1, *image.shape[1:]],
+        "preprocessing": record.preprocessing,
+        "classes": record.classes,
         "params": size.params,
         "macs": size.macs,
         "weights": None if record.weights is None else asdict(record.weights),

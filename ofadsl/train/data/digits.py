@@ -58,4 +58,11 @@ def open_digits(*, channels: int, augment: Augment, limit: int | None) -> Data:
         for part in parts
     )
     classes = tuple(map(str, range(10)))
-    return Data(name="digits", classes=classes, channels=channels, train=train, val=val)
+    return Data(
+        name="digits",
+        classes=classes,
+        channels=channels,
+        train=train,
+        val=val,
+        centre=augment.centre,
+    )

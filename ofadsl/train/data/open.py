@@ -49,4 +49,5 @@ def open_data(
         channels=channels,
         train=parts[0],
         val=parts[1],
+        centre=augment.centre,
     )

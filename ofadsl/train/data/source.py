@@ -32,3 +32,5 @@ class Data:
     channels: int
     train: Examples
     val: Examples
+    centre: float = 1.0
+    """The part of the shorter side that the square in the middle has, outside training."""
