@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from ofadsl.expr import Expr, Var, apply, conjunction, const, static
+from ofadsl.expr import Expr, Var, apply, assignments, conjunction, const, evaluate, static
 from ofadsl.graph import Shape
 from ofadsl.ops.base import Arg, Centre, Demand, First, Op, Param, Size, Tensors, op, whole
 
@@ -163,11 +163,13 @@ class DepthwiseConv2d(Op):
 
 
 def kernel_steps(kernel: Expr, resize: Expr) -> tuple[int, ...]:
-    """Return the kernel sizes, largest first, between which a transform is learned."""
+    """Return the kernel sizes, largest first, between which a transform is learned.
+
+    The first is what is allocated, which may be more than the largest choice.
+    """
     if static(kernel) is not None or static(resize) != "transform" or len(kernel.support) != 1:
         return ()
-    (var,) = kernel.support
-    sizes = {whole(value) for value in var.values if isinstance(value, int)}
+    sizes = {whole(evaluate(kernel, env)) for env in assignments(kernel.support, allocated=True)}
     return tuple(sorted(sizes, reverse=True))
 
 
@@ -223,6 +225,16 @@ def window_demands(x: Shape, kernel: Size, stride: int) -> Iterator[Demand]:
         help="use an odd size, so that the padding and the centre crop are exact",
         argument="kernel",
     )
+    if isinstance(kernel, Var) and kernel.allocate is not None:
+        yield Demand(
+            code="OFA060",
+            condition=const(kernel.allocate % 2 == 1),
+            message="kernel sizes must be odd",
+            found="{kernel} is allocated, which is even",
+            values={"kernel": int(kernel.allocate)},
+            help="allocate an odd size, so that the centre crop is exact",
+            argument="kernel",
+        )
     extent = x.spatial[0]
     yield fitting(kernel, extent)
     yield Demand(
