@@ -92,6 +92,8 @@ class Arch(Choices):
     space: ClassVar[str]
     requirements: ClassVar[Any] = ()
     """Pairs of a condition, ``arch -> bool``, and its text."""
+    ends: ClassVar[Any] = ()
+    """The JSON forms of the smallest and the largest arch, where requirements forbid the plain."""
 
     def __post_init__(self) -> None:
         Choices.__post_init__(self)
@@ -129,12 +131,16 @@ class Arch(Choices):
 
     @classmethod
     def largest(cls) -> Self:
-        """Return the arch with every choice at its largest."""
+        """Return the arch with every choice at its largest, or as large as those before allow."""
+        if cls.ends:
+            return cls.from_dict(cls.ends[1])
         return _fill(cls, lambda values: _ordered(values)[-1])
 
     @classmethod
     def smallest(cls) -> Self:
-        """Return the arch with every choice at its smallest."""
+        """Return the arch with every choice at its smallest, or as small as those before allow."""
+        if cls.ends:
+            return cls.from_dict(cls.ends[0])
         return _fill(cls, lambda values: _ordered(values)[0])
 
     @classmethod

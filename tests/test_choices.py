@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
+from packages import compiled_file
 from small_supernet import S1, S2, Arch, MbconvChoices
 
 from ofadsl.diagnostics import Diagnostics
+
+NARROW = """
+space narrow {
+  input image(channels: 3, size: 16)
+  choice a = {8, 16, 24}
+  choice b = {8, 16, 24}
+  stem: conv(a); conv(b)
+  pool: global_avg_pool
+  head: linear(10)
+  require a < b
+}
+"""
 
 
 def form(**changes: Any) -> dict[str, Any]:
@@ -46,6 +60,14 @@ def test_largest_and_smallest_are_the_ends() -> None:
     largest, smallest = Arch.largest(), Arch.smallest()
     assert (largest.resolution, largest.s1.depth, largest.s1.blocks[0].kernel) == (40, 2, 7)
     assert (smallest.resolution, smallest.s2.depth, smallest.s2.blocks) == (24, 0, ())
+
+
+def test_the_ends_are_those_that_requirements_allow(tmp_path: Path) -> None:
+    path = tmp_path / "narrow.ofa"
+    path.write_text(NARROW)
+    arch = compiled_file(path).module.Arch
+    assert arch.smallest().to_dict()["choices"] == {"a": 8, "b": 16}
+    assert arch.largest().to_dict()["choices"] == {"a": 16, "b": 24}
 
 
 def test_a_value_outside_the_space_is_named_with_the_nearest() -> None:

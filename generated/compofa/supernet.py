@@ -48,6 +48,10 @@ class Arch(nn.Arch):
         (lambda arch: all(block.kernel == 3 and block.expand == (3 if arch.s4.depth == 2 else 4 if arch.s4.depth == 3 else 6) for block in arch.s4.blocks), "s4.kernel == 3 and s4.expand == tied(s4.depth)"),  # noqa: E501, RUF021, RUF100
         (lambda arch: all(block.kernel == 5 and block.expand == (3 if arch.s5.depth == 2 else 4 if arch.s5.depth == 3 else 6) for block in arch.s5.blocks), "s5.kernel == 5 and s5.expand == tied(s5.depth)"),  # noqa: E501, RUF021, RUF100
     )
+    ends: ClassVar[Any] = (
+        {"space": "compofa", "resolution": 128, "stages": {"s1": {"depth": 2, "blocks": [{"kernel": 3, "expand": 3}, {"kernel": 3, "expand": 3}]}, "s2": {"depth": 2, "blocks": [{"kernel": 5, "expand": 3}, {"kernel": 5, "expand": 3}]}, "s3": {"depth": 2, "blocks": [{"kernel": 3, "expand": 3}, {"kernel": 3, "expand": 3}]}, "s4": {"depth": 2, "blocks": [{"kernel": 3, "expand": 3}, {"kernel": 3, "expand": 3}]}, "s5": {"depth": 2, "blocks": [{"kernel": 5, "expand": 3}, {"kernel": 5, "expand": 3}]}}},  # noqa: E501, RUF100
+        {"space": "compofa", "resolution": 224, "stages": {"s1": {"depth": 4, "blocks": [{"kernel": 3, "expand": 6}, {"kernel": 3, "expand": 6}, {"kernel": 3, "expand": 6}, {"kernel": 3, "expand": 6}]}, "s2": {"depth": 4, "blocks": [{"kernel": 5, "expand": 6}, {"kernel": 5, "expand": 6}, {"kernel": 5, "expand": 6}, {"kernel": 5, "expand": 6}]}, "s3": {"depth": 4, "blocks": [{"kernel": 3, "expand": 6}, {"kernel": 3, "expand": 6}, {"kernel": 3, "expand": 6}, {"kernel": 3, "expand": 6}]}, "s4": {"depth": 4, "blocks": [{"kernel": 3, "expand": 6}, {"kernel": 3, "expand": 6}, {"kernel": 3, "expand": 6}, {"kernel": 3, "expand": 6}]}, "s5": {"depth": 4, "blocks": [{"kernel": 5, "expand": 6}, {"kernel": 5, "expand": 6}, {"kernel": 5, "expand": 6}, {"kernel": 5, "expand": 6}]}}},  # noqa: E501, RUF100
+    )
     # fmt: on
 
 

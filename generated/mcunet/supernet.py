@@ -194,7 +194,6 @@ class Supernet(torch.nn.Module):
                 expand=choices.expand,
             )
             c_in = divisible(24 * arch.width, 8)
-        c_in = divisible(24 * arch.width, 8)
         for block, choices in zip(self.s2, arch.s2.blocks, strict=False):
             x = block(
                 x,
@@ -204,7 +203,6 @@ class Supernet(torch.nn.Module):
                 expand=choices.expand,
             )
             c_in = divisible(40 * arch.width, 8)
-        c_in = divisible(40 * arch.width, 8)
         for block, choices in zip(self.s3, arch.s3.blocks, strict=False):
             x = block(
                 x,
@@ -214,7 +212,6 @@ class Supernet(torch.nn.Module):
                 expand=choices.expand,
             )
             c_in = divisible(80 * arch.width, 8)
-        c_in = divisible(80 * arch.width, 8)
         for block, choices in zip(self.s4, arch.s4.blocks, strict=False):
             x = block(
                 x,
@@ -224,7 +221,6 @@ class Supernet(torch.nn.Module):
                 expand=choices.expand,
             )
             c_in = divisible(96 * arch.width, 8)
-        c_in = divisible(96 * arch.width, 8)
         for block, choices in zip(self.s5, arch.s5.blocks, strict=False):
             x = block(
                 x,
@@ -234,7 +230,6 @@ class Supernet(torch.nn.Module):
                 expand=choices.expand,
             )
             c_in = divisible(192 * arch.width, 8)
-        c_in = divisible(192 * arch.width, 8)
         for block, choices in zip(self.s6, arch.s6.blocks, strict=False):
             x = block(
                 x,
@@ -244,15 +239,9 @@ class Supernet(torch.nn.Module):
                 expand=choices.expand,
             )
             c_in = divisible(320 * arch.width, 8)
-        c_in = divisible(320 * arch.width, 8)
         for block in islice(self.mix, arch.mix.depth):
             x = block(x, c_in=c_in, out=divisible(1280 * arch.width, 8))
             c_in = divisible(1280 * arch.width, 8)
         x = self.pool(x)
-        x = self.head(
-            x,
-            c_in=divisible(320 * arch.width, 8)
-            if arch.mix.depth == 0
-            else divisible(1280 * arch.width, 8),
-        )
+        x = self.head(x, c_in=c_in)
         return x

@@ -202,26 +202,21 @@ class Supernet(torch.nn.Module):
         for block in islice(self.stem_deep, arch.stem_deep.depth):
             x = block(x, c_in=c_in)
             c_in = divisible(32 * arch.stem_mid, 8)
-        x = self.stem_last(
-            x, c_in=divisible(32 * arch.stem_mid, 8), out=divisible(64 * arch.stem_out, 8)
-        )
+        x = self.stem_last(x, c_in=c_in, out=divisible(64 * arch.stem_out, 8))
         x = self.pool(x)
         c_in = divisible(64 * arch.stem_out, 8)
         for block, choices in zip(self.s1, arch.s1.blocks, strict=False):
             x = block(x, c_in=c_in, out=divisible(256 * arch.s1.width, 8), expand=choices.expand)
             c_in = divisible(256 * arch.s1.width, 8)
-        c_in = divisible(256 * arch.s1.width, 8)
         for block, choices in zip(self.s2, arch.s2.blocks, strict=False):
             x = block(x, c_in=c_in, out=divisible(512 * arch.s2.width, 8), expand=choices.expand)
             c_in = divisible(512 * arch.s2.width, 8)
-        c_in = divisible(512 * arch.s2.width, 8)
         for block, choices in zip(self.s3, arch.s3.blocks, strict=False):
             x = block(x, c_in=c_in, out=divisible(1024 * arch.s3.width, 8), expand=choices.expand)
             c_in = divisible(1024 * arch.s3.width, 8)
-        c_in = divisible(1024 * arch.s3.width, 8)
         for block, choices in zip(self.s4, arch.s4.blocks, strict=False):
             x = block(x, c_in=c_in, out=divisible(2048 * arch.s4.width, 8), expand=choices.expand)
             c_in = divisible(2048 * arch.s4.width, 8)
         x = self.average(x)
-        x = self.head(x, c_in=divisible(2048 * arch.s4.width, 8))
+        x = self.head(x, c_in=c_in)
         return x

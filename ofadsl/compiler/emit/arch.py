@@ -7,13 +7,14 @@ expression by which generated code reads it, such as ``arch.s1.blocks[0].kernel`
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ofadsl.compiler.emit.text import RESERVED_CHOICES, call, camel, identifier, literal
 from ofadsl.compiler.tree import Checked, StageNode
-from ofadsl.expr import TRUE, Value, Var, apply, source
-from ofadsl.space import Dim, Requirement, Space
+from ofadsl.expr import TRUE, Value, apply, source
+from ofadsl.space import Dim, Requirement, Space, extreme
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,25 +33,30 @@ class ArchText:
     path: Mapping[str, str]
     """Dimension name -> expression on ``arch``."""
     in_block: Mapping[str, str]
-    """Dimension name -> expression on ``choices``, the block's own."""
+    """Dimension name -> its field in the choices of its block."""
+    of_blocks: Mapping[str, str]
+    """Stage -> the type of its blocks' choices, ``Any`` where they are not all alike."""
 
-    def read(self, var: Var) -> str:
-        """Return the expression that reads a dimension."""
-        return self.path[var.name]
+    def uses_any(self) -> bool:
+        """Return whether the classes mention ``Any``."""
+        return any("Any" in line for cls in self.classes for line in cls.lines)
 
 
 @dataclass(slots=True)
 class _Classes:
     """Classes by their text: equal blocks and stages share one."""
 
+    taken: frozenset[str]
+    """Names of fields: a class of that name could not be referred to beside them."""
     named: dict[str, ChoiceClass] = field(default_factory=dict)
     by_lines: dict[tuple[str, ...], str] = field(default_factory=dict)
+    of_blocks: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, lines: list[str]) -> str:
         key = tuple(lines)
         if key not in self.by_lines:
             unique, number = name, 2
-            while unique in self.named:
+            while unique in self.named or unique in self.taken:
                 unique = f"{name}{number}"
                 number += 1
             self.named[unique] = ChoiceClass(name=unique, lines=key)
@@ -61,14 +67,15 @@ class _Classes:
 def arch_text(checked: Checked) -> ArchText:
     """Return the classes of the arch of a space."""
     space = checked.space
-    classes = _Classes()
+    fields_of = {_field(dim) for dim in space.dims}
+    classes = _Classes(taken=frozenset((*fields_of, *(stage.name for stage in space.stages))))
     stages = {node.name: node for node in checked.body.nodes if isinstance(node, StageNode)}
     fields = [*_fields(space, tuple(d for d in space.dims if d.stage is None))]
     for stage in space.stages:
         name = _stage_class(space, stages[stage.name], classes)
         own = identifier(stage.name, RESERVED_CHOICES)
-        said = f', json="{stage.name}"' if own != stage.name else ""
-        fields.append(f"{own}: {name} = nn.stage({name}{said})")
+        said = [f'json="{stage.name}"'] if own != stage.name else []
+        fields += _declared(f"{own}: {name} = nn.stage(", [name, *said])
     path, in_block = _paths(space)
     lines = [
         f'space: ClassVar[str] = "{space.name}"',
@@ -76,7 +83,12 @@ def arch_text(checked: Checked) -> ArchText:
         *_requirements(space, path, in_block),
     ]
     arch = ChoiceClass(name="Arch", lines=tuple(lines))
-    return ArchText(classes=(*classes.named.values(), arch), path=path, in_block=in_block)
+    return ArchText(
+        classes=(*classes.named.values(), arch),
+        path=path,
+        in_block=in_block,
+        of_blocks=classes.of_blocks,
+    )
 
 
 def _stage_class(space: Space, node: StageNode, classes: _Classes) -> str:
@@ -88,10 +100,19 @@ def _stage_class(space: Space, node: StageNode, classes: _Classes) -> str:
     name = camel(node.blocks[0].declaration.name.text)
     if any(blocks):
         names = [classes.add(f"{name}Choices", own or ["pass"]) for own in blocks]
-        distinct = names[:1] if len(set(names)) == 1 else names
-        kind = " | ".join(dict.fromkeys(names))
-        lines += call(f"blocks: tuple[{kind}, ...] = nn.blocks_of(", distinct, 0)
+        alike = len(set(names)) == 1
+        classes.of_blocks[node.name] = kind = names[0] if alike else "Any"
+        head = f"blocks: tuple[{kind}, ...] = nn.blocks_of("
+        lines += _declared(head, names[:1] if alike else names)
     return classes.add(f"{name}Stage", lines)
+
+
+def _declared(head: str, args: list[str]) -> list[str]:
+    """Return a field of a class, where the class begins at the margin."""
+    return [line[_INDENT:] for line in call(head, args, _INDENT)]
+
+
+_INDENT = 4
 
 
 def _fields(space: Space, dims: tuple[Dim, ...]) -> list[str]:
@@ -103,7 +124,7 @@ def _fields(space: Space, dims: tuple[Dim, ...]) -> list[str]:
             values.append(f'json="{dim.key}"')
         if _optional(space, dim):
             values.append("optional=True")
-        lines += call(f"{name}: {_kind(dim.var.values)} = nn.one_of(", values, 0)
+        lines += _declared(f"{name}: {_kind(dim.var.values)} = nn.one_of(", values)
     return lines
 
 
@@ -148,7 +169,7 @@ def _paths(space: Space) -> tuple[dict[str, str], dict[str, str]]:
             path[dim.var.name] = f"arch.{stage}.{name}"
         else:
             path[dim.var.name] = f"arch.{stage}.blocks[{dim.block}].{name}"
-            in_block[dim.var.name] = f"choices.{name}"
+            in_block[dim.var.name] = name
     return path, in_block
 
 
@@ -164,7 +185,27 @@ def _requirements(space: Space, path: Mapping[str, str], in_block: Mapping[str, 
             source(r.condition, lambda var: path[var.name]) for r in own
         ]:
             lines.append(f'    (lambda arch: {condition}, "{said}"),  # noqa: E501, RUF021, RUF100')
-    return [*lines, ")", "# fmt: on"]
+    return [*lines, ")", *_ends(space), "# fmt: on"]
+
+
+def _ends(space: Space) -> list[str]:
+    """Return the smallest and the largest arch, where requirements forbid the plain ones."""
+    plain = [
+        tuple(pick(range(len(dim.var.values)), key=_rank(dim.var.values)) for dim in space.dims)
+        for pick in (min, max)
+    ]
+    if all(map(space.contains, plain)):
+        return []
+    draws = space.draws()
+    forms = [space.to_json(extreme(space, draws, largest=largest)) for largest in (False, True)]
+    lines = [f"    {json.dumps(form)},  # noqa: E501, RUF100" for form in forms]
+    return ["ends: ClassVar[Any] = (", *lines, ")"]
+
+
+def _rank(values: tuple[Value, ...]) -> Callable[[int], float]:
+    """Return how large a choice is: numbers by their value, words as they were declared."""
+    worded = any(isinstance(value, str) for value in values)
+    return lambda index: index if worded else float(values[index])
 
 
 def _on_all_blocks(
@@ -184,7 +225,7 @@ def _on_all_blocks(
         return []
     (stage,) = stages
     count = next(s.blocks for s in space.stages if s.name == stage)
-    read = {**path, **{name: f"block.{text.partition('.')[2]}" for name, text in in_block.items()}}
+    read = {**path, **{name: f"block.{field}" for name, field in in_block.items()}}
     texts = {source(r.said, lambda var: read[var.name]) for r in own}
     if len(texts) != 1 or len(own) != count:
         return []

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ofadsl.compiler.emit.parts import ClassText, Flow, Signature
 from ofadsl.compiler.emit.render import Entry, Render, Vals
 from ofadsl.compiler.emit.text import call, camel, identifier, literal, shown_path
+from ofadsl.compiler.emit.wrap import sentence
 from ofadsl.compiler.emit.writer import Writer
 from ofadsl.compiler.labels import labels
 from ofadsl.compiler.tree import BlockNode
@@ -108,15 +109,17 @@ def _signature(name: str, render: Render, copies: tuple[BlockNode, ...]) -> Sign
 
 
 def _filled(vals: Vals) -> Vals:
-    """Return 0 for the copies that lack the part which needs the value."""
-    return tuple(0 if v is None else v for v in vals)
+    """Return a value that is never read for the copies that lack the part which needs it."""
+    first = next(v for v in vals if v is not None)
+    unread = first if isinstance(first, str) else False if isinstance(first, bool) else 0
+    return tuple(unread if v is None else v for v in vals)
 
 
 def _default(vals: Vals) -> object:
     """Return what most copies have, or None where none is so common."""
     found = _filled(vals)
     if None in vals:
-        return 0
+        return found[vals.index(None)]
     common = max(found, key=found.count)
     return common if 2 * found.count(common) > len(found) > 1 else None
 
@@ -127,7 +130,7 @@ def _lines(forward: Sequence[str | tuple[Entry, int]]) -> Iterator[str]:
             yield line
         elif line[0].in_forward:
             entry, indent = line
-            yield f"{' ' * indent}{entry.name} = {entry.text}"
+            yield from sentence(f"{entry.name} =", entry.text or "", indent)
 
 
 def _unique(name: str, names: set[str]) -> str:

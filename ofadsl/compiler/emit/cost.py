@@ -17,7 +17,8 @@ import jinja2
 import numpy as np
 
 from ofadsl.compiler.emit.cost_text import Names, call, collection, numbers
-from ofadsl.compiler.emit.text import WIDTH, literal
+from ofadsl.compiler.emit.text import literal
+from ofadsl.compiler.emit.wrap import WIDTH
 from ofadsl.compiler.tree import Checked, StageNode
 from ofadsl.cost import blocks
 from ofadsl.cost.blocks import Block

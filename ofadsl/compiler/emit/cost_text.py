@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofadsl.compiler.emit.cost_formula import Formula
-from ofadsl.compiler.emit.text import WIDTH, identifier
+from ofadsl.compiler.emit.text import identifier
+from ofadsl.compiler.emit.wrap import WIDTH
 from ofadsl.cost.liveness import Part
 from ofadsl.cost.table import Order, Table, table_of
 from ofadsl.cost.terms import LARGEST_FACTOR, Term
@@ -22,6 +23,7 @@ from ofadsl.space import Space
 
 _READABLE = re.compile(r"[()\d\s/*+-]*_RESOLUTION[()\d\s/*+-]*")
 _MOST_ROWS = 8
+_LONGEST_NAME = 48
 _ROW = WIDTH - 16  # a row of numbers stands in a call in a list in a dictionary
 
 
@@ -115,9 +117,9 @@ class Names:
         for stage in self.space.stages:
             for block in range(stage.blocks):
                 if condition == apply(">", stage.depth, block):
-                    return f"_{stage.name.upper()}_{block}"
+                    return f"_{stage.name.upper()[:_LONGEST_NAME].rstrip('_')}_{block}"
         names = "_AND_".join(var.name for var in condition.support[:3])
-        return f"_IF_{names.replace('.', '_').upper()}"
+        return f"_IF_{names.replace('.', '_').upper()}"[:_LONGEST_NAME].rstrip("_")
 
     def _free(self, name: str) -> str:
         unique, number = name, 2

@@ -7,6 +7,7 @@ argument that the caller passes. So every valid space can be written, and most r
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
@@ -21,6 +22,8 @@ Scopes = tuple[Scope | None, ...]
 _STRENGTH = {"or": 2, "and": 3, "not": 4, "+": 6, "-": 6, "*": 7, "/": 7, "//": 7, "%": 7, "neg": 8}
 _STRENGTH |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 5)
 _ATOM = 9
+_FEATURES = re.compile(r"(x|shortcut)(_?[0-9]+)+")
+"""The variables of `forward` that hold features, where there are several ways."""
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class Render:
 
     def add(self, name: str, vals: Vals, parameter: str | None = None) -> Entry:
         """Make a name known."""
+        name = f"{name}_" if _FEATURES.fullmatch(name) else name
         entry = Entry(name=self._free(name), vals=plain(vals), parameter=parameter or name)
         self.entries.append(entry)
         return entry

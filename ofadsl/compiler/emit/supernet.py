@@ -6,8 +6,9 @@ In: a checked space. Out: the text of `supernet.py`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.emit.arch import ArchText, arch_text
@@ -16,13 +17,14 @@ from ofadsl.compiler.emit.parts import ClassText, Flow, Signature
 from ofadsl.compiler.emit.render import Entry, Render, Scopes, Vals, is_elastic, plain
 from ofadsl.compiler.emit.text import (
     RESERVED_CHOICES,
-    WIDTH,
+    RESERVED_CLASSES,
     call,
     identifier,
     literal,
     shown_path,
 )
 from ofadsl.compiler.emit.ways import settled
+from ofadsl.compiler.emit.wrap import WIDTH, canonical, sentence
 from ofadsl.compiler.emit.writer import Writer
 from ofadsl.compiler.labels import labels
 from ofadsl.compiler.tree import (
@@ -36,7 +38,7 @@ from ofadsl.compiler.tree import (
     StageNode,
     TreeNode,
 )
-from ofadsl.expr import Expr, Var, apply, source
+from ofadsl.expr import Apply, Expr, Var, apply, source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def supernet_text(checked: Checked) -> SupernetText:
         copies.setdefault(id(block.declaration), []).append(block)
     signatures: dict[int, Signature] = {}
     classes: list[ClassText] = []
-    names: set[str] = {"Supernet", "Arch"}
+    names = set(RESERVED_CLASSES)
     arch = arch_text(checked)
     names.update(cls.name for cls in arch.classes)
     for key, own in copies.items():  # inner blocks come first
@@ -112,6 +114,8 @@ class _ArchRender(Render):
     """In a supernet every elastic value is read off the arch."""
 
     arch: ArchText
+    carried: Expr | None = None
+    """The channels that `c_in` holds, after a stage that ends with what its last block says."""
 
     def let(self, let: syntax.Let, vals: Vals, scopes: Scopes) -> Entry | None:
         return None
@@ -125,12 +129,17 @@ class _ArchRender(Render):
 
     def forward(self, vals: Vals, expr: syntax.Expression | None, scopes: Scopes, hint: str) -> str:
         (value,) = plain(vals)
-        return source(value, self.arch.read) if isinstance(value, Expr) else literal(value)
+        if isinstance(value, Apply) and isinstance(self.carried, Apply):
+            value = _carrying(value, self.carried)
+        return _text(value, lambda var: self.arch.path.get(var.name, var.name))
 
 
 @dataclass(slots=True)
 class _SupernetWriter(Writer):
     """Writes the supernet itself: the parts of the space, and its stages as loops."""
+
+    variables: dict[str, str] = field(default_factory=dict)
+    """The type of the choices of a stage's blocks -> the variable that a loop keeps them in."""
 
     def _block_comment(self, node: BlockNode, flow: Flow) -> None:
         span = node.span
@@ -148,12 +157,15 @@ class _SupernetWriter(Writer):
         arguments = [self._arguments(node, i, signature) for i in range(len(node.blocks))]
         carried = "c_in" in signature.forward
         shown = [{k: v for k, v in a.items() if k != "c_in"} for a in arguments]
-        outputs = [self._in_loop(b.body.y.channels, i) for i, b in enumerate(node.blocks)]
+        outputs = [self._in_loop(b.body.y.channels, node, i) for i, b in enumerate(node.blocks)]
         uniform = all(a == shown[0] for a in shown) and len(set(outputs)) == 1
-        if uniform:
-            self._loop(node, label, shown[0], arguments[0].get("c_in"), outputs[0], carried)
-        else:
+        if not uniform:
             self._unrolled(node, label, signature)
+            return flow.moved(None)
+        self._loop(node, label, shown[0], arguments[0].get("c_in"), outputs[0], carried)
+        if carried:
+            assert isinstance(self.render, _ArchRender)
+            self.render.carried = node.y.channels
         return flow.moved(None)
 
     def _loop(
@@ -166,19 +178,29 @@ class _SupernetWriter(Writer):
         carried: bool,
     ) -> None:
         stage = f"arch.{identifier(node.name, RESERVED_CHOICES)}"
-        own = any(text.startswith("choices.") or "(choices." in text for text in shown.values())
-        own = own or any("choices." in text for text in shown.values())
-        if carried:
-            self.forward.append(f"        c_in = {c_in}")
+        name = self._loop_variable(node)
+        own = any(re.search(rf"(?<![\w.]){name}\.", text) for text in (*shown.values(), output))
+        if carried and c_in != "c_in":  # what the stage before left there
+            self.forward += sentence("c_in =", c_in or "", 8)
         if own:
-            blocks = f"zip(self.{label}, {stage}.blocks, strict=False)"
-            self.forward.append(f"        for block, choices in {blocks}:")
+            both = [f"self.{label}", f"{stage}.blocks", "strict=False"]
+            self.forward += call(f"for block, {name} in zip(", both, 8, "):")
         else:
-            self.forward.append(f"        for block in islice(self.{label}, {stage}.depth):")
+            kept = [f"self.{label}", f"{stage}.depth"]
+            self.forward += call("for block in islice(", kept, 8, "):")
         sizes = [*(["c_in=c_in"] if carried else []), *(f"{k}={v}" for k, v in shown.items())]
         self.forward += call("x = block(", ["x", *sizes], 12)
         if carried:
-            self.forward.append(f"            c_in = {output}")
+            self.forward += sentence("c_in =", output, 12)
+
+    def _loop_variable(self, node: StageNode) -> str:
+        """Return the variable of a stage's choices: a type checker wants one for each type."""
+        assert isinstance(self.render, _ArchRender)
+        kind = self.render.arch.of_blocks.get(node.name, "")
+        if kind:
+            free = f"{node.name}_choices" if self.variables else "choices"
+            self.variables.setdefault(kind, free)
+        return self.variables.get(kind, "choices")
 
     def _unrolled(self, node: StageNode, label: str, signature: Signature) -> None:
         """Write the calls one by one: the blocks of the stage are not called alike."""
@@ -191,7 +213,7 @@ class _SupernetWriter(Writer):
             exists = apply(">", node.depth, index)
             indent = 8
             if exists.support:
-                self.forward.append(f"        if {read((exists,), None, (), '')}:")
+                self.forward += sentence("if", read((exists,), None, (), ""), 8, ":")
                 indent = 12
             self.forward += call(f"x = self.{label}[{index}](", ["x", *sizes], indent)
 
@@ -210,26 +232,38 @@ class _SupernetWriter(Writer):
             value = values[id(block)]
             inside = name == "c_in" and index == 0
             text = self.render.forward((value,), None, (), name) if inside else None
-            result[name] = text or self._in_loop(value, index)
+            result[name] = text or self._in_loop(value, node, index)
         return result
 
-    def _in_loop(self, value: object, index: int) -> str:
+    def _in_loop(self, value: object, node: StageNode, index: int) -> str:
         """Return a value as the loop over a stage's blocks reads it."""
         (value,) = plain((value,))
         if not isinstance(value, Expr):
             return literal(value)
         assert isinstance(self.render, _ArchRender)
         arch = self.render.arch
-        own = {v.name for v in value.support if f".{index}." in v.name}
+        own = {v.name for v in value.support if f".{index}." in v.name} & arch.in_block.keys()
+        variable = self._loop_variable(node)
 
         def read(var: Var) -> str:
-            return (
-                arch.in_block[var.name]
-                if var.name in own & arch.in_block.keys()
-                else (arch.path[var.name])
-            )
+            if var.name in own:
+                return f"{variable}.{arch.in_block[var.name]}"
+            return arch.path[var.name]
 
-        return source(value, read)
+        return _text(value, read)
+
+
+def _carrying(value: Expr, carried: Expr) -> Expr:
+    """Return ``value`` with ``c_in`` for each part of it that is what that variable holds."""
+    if value == carried:
+        return Var("c_in", (1,))
+    if not isinstance(value, Apply):
+        return value
+    return Apply(value.op, tuple(_carrying(arg, carried) for arg in value.args))
+
+
+def _text(value: object, read: Callable[[Var], str]) -> str:
+    return canonical(source(value, read)) if isinstance(value, Expr) else literal(value)
 
 
 def _module_list(label: str, made: list[tuple[str, tuple[str, ...]]]) -> list[str]:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import keyword
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-WIDTH = 100
+from ofadsl.compiler.emit.wrap import WIDTH, wrapped
+
 _MODULE = """add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
 dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule
 half ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters
 parameters register_buffer register_module register_parameter requires_grad_ set_extra_state
 set_submodule share_memory state_dict to to_empty train training type xpu zero_grad T_destination"""
-_ARCH = "space requirements from_dict to_dict largest smallest sample depth blocks resolution"
+_ARCH = "space requirements ends from_dict to_dict largest smallest sample depth blocks resolution"
 _LOCAL = """self x nn torch arch choices block shortcut Tensor dataclass ClassVar divisible floor
-islice"""
+islice min max round range zip"""
+_DECLARING = "nn int float str tuple range ClassVar Any"
+"""What the declarations of an arch are made of: a field of that name would stand in the way."""
 RESERVED = frozenset(f"{_MODULE} {_LOCAL}".split()) | frozenset(keyword.kwlist)
-RESERVED_CHOICES = frozenset(f"{_ARCH} self".split()) | frozenset(keyword.kwlist)
+RESERVED_CHOICES = frozenset(f"{_ARCH} {_DECLARING} self".split()) | frozenset(keyword.kwlist)
+RESERVED_CLASSES = frozenset(("Supernet", "Arch", "Tensor", "ClassVar", "Any"))
 
 
 def identifier(name: str, reserved: frozenset[str] = RESERVED) -> str:
@@ -39,19 +44,21 @@ def call(head: str, args: Iterable[str], indent: int, tail: str = ")") -> list[s
     args = list(args)
     pad = " " * indent
     single = f"{pad}{head}{', '.join(args)}{tail}"
-    if len(single) <= WIDTH and all("\n" not in arg for arg in args):
+    if len(single) <= WIDTH:
         return [single]
     inner = f"{pad}    {', '.join(args)}"
-    if len(inner) <= WIDTH and all("\n" not in arg for arg in args):
+    if len(inner) <= WIDTH:
         return [f"{pad}{head}", inner, f"{pad}{tail}"]
     lines = [f"{pad}{head}"]
     for arg in args:
-        if len(pad) + 5 + len(arg) > WIDTH and arg.count(" if ") == arg.count(" else ") == 1:
-            arg = arg.replace(" if ", "\nif ").replace(" else ", "\nelse ")
-        first, *rest = arg.split("\n")
-        lines += [f"{pad}    {first}", *(f"{pad}    {line}" for line in rest)]
-        lines[-1] += ","
+        if indent + 5 + len(arg) > WIDTH and (named := _KEYWORD.match(arg)):
+            lines += wrapped(arg[named.end() :], indent + 4, named[0], ",")
+        else:
+            lines.append(f"{pad}    {arg},")
     return [*lines, f"{pad}{tail}"]
+
+
+_KEYWORD = re.compile(r"\w+=")
 
 
 def literal(value: object) -> str:

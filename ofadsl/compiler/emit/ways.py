@@ -8,6 +8,7 @@ from ofadsl.compiler import syntax
 from ofadsl.compiler.emit.parts import Flow
 from ofadsl.compiler.emit.render import Vals, is_elastic, same_static
 from ofadsl.compiler.emit.text import literal
+from ofadsl.compiler.emit.wrap import sentence
 from ofadsl.compiler.labels import labels
 from ofadsl.compiler.scope import Scope
 from ofadsl.compiler.tree import BranchNode, IfNode, OneOfNode, ResidualNode, Seq
@@ -36,18 +37,19 @@ def write_if(
     hint = f"use_{_first(writer, statement)}"
     condition = writer.render.condition(conditions, statement.condition, scopes, hint)
     flow = settled(writer, flow)
-    ways = [(f"if {condition}:", statement.then, thens)]
+    head = sentence("if", condition, flow.indent, ":")
+    ways = [(head, statement.then, thens)]
     if statement.orelse:
-        ways.append(("else:", statement.orelse, elses))
+        ways.append(([" " * flow.indent + "else:"], statement.orelse, elses))
     ends = []
     for head, body, seqs in ways:
-        writer.forward.append(" " * flow.indent + head)
+        writer.forward += head
         start, count = len(writer.forward), len(writer.init)
         inner = flow.inside()
         ends.append(_end(writer, body, seqs, inner))
         if not _has_code(writer, start):
             writer.forward.append(" " * inner.indent + "pass")
-        _guard_init(writer, count, conditions, head, flow)
+        _guard_init(writer, count, conditions, head[0].endswith("else:"), flow)
     if not statement.orelse:
         ends.append(flow.channels)
     y = tuple(n.y.channels if n else None for n in copies)
@@ -79,7 +81,7 @@ def write_residual(
     else:
         when = statement.condition
         condition = writer.render.condition(conditions, when, scopes, "residual")
-        writer.forward += [f"{pad}if {condition}:", f"{pad}    {total}"]
+        writer.forward += [*sentence("if", condition, flow.indent, ":"), f"{pad}    {total}"]
     return after.moved(after.channels)
 
 
@@ -147,9 +149,8 @@ def settled(writer: Writer, flow: Flow) -> Flow:
     return flow.moved(flow.channels)
 
 
-def _guard_init(writer: Writer, start: int, conditions: Vals, head: str, flow: Flow) -> None:
+def _guard_init(writer: Writer, start: int, conditions: Vals, otherwise: bool, flow: Flow) -> None:
     """Allocate what a way needs only in the copies that can take it."""
-    otherwise = head == "else:"
     never = TRUE if otherwise else FALSE
     if len(writer.init) == start or never not in conditions:
         return
