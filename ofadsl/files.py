@@ -1,4 +1,7 @@
-"""Files are written whole or not at all, and a disk that refuses is reported one way."""
+"""Files are read with an end in sight, and written whole or not at all.
+
+A disk that refuses is reported one way.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,19 @@ if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
+
+
+LARGEST = 1 << 28
+"""Bytes of the largest file that is read whole. A device has no end, and a pipe may have none."""
+
+
+def read_whole(path: Path) -> bytes:
+    """Return what a file or a pipe holds; raises OSError, also for more than LARGEST bytes."""
+    with path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return data
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ import numpy as np
 from ofadsl.calibrate.features import Archs
 from ofadsl.calibrate.nnls import Floats
 from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, Span, fault
+from ofadsl.files import read_whole
 
 HEADER = ("device", "batch", "dtype", "runtime", "date")
 UNSTEADY = 0.03  # of a value, by its own repeats: more than a good fit leaves unexplained
@@ -122,7 +123,7 @@ def number_of(text: object) -> float:
 def open_table(path: Path) -> Reading:
     """Return the text of a table file."""
     try:
-        data = path.read_bytes()
+        data = read_whole(path)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise fault("OFA120", f"the table {path} cannot be read: {reason}") from error

@@ -19,6 +19,7 @@ from ofadsl.commands.packages import load_package
 from ofadsl.commands.steps import Watching
 from ofadsl.compiler.pipeline import checked_space
 from ofadsl.diagnostics import Diagnostics, fault
+from ofadsl.files import read_whole
 from ofadsl.specialize.archs import decode, read_json
 from ofadsl.specialize.weights import load_weights
 from ofadsl.train.data.augment import RECIPES
@@ -195,7 +196,7 @@ def _archs(request: Request, arch_class: type[Arch]) -> list[Arch]:
 def _forms(path: Path) -> Iterator[object]:
     """Yield what a file holds: one arch, or one a line, alone or under "arch"."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_whole(path).decode("utf-8")
         rows = [json.loads(line) for line in text.splitlines() if line.strip()]
     except (OSError, ValueError, RecursionError):
         yield read_json(path)  # an arch on several lines; and it says what is wrong

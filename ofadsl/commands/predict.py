@@ -15,6 +15,7 @@ from ofadsl.commands.estimators import check_name, estimator_path, load_estimato
 from ofadsl.commands.foreign import with_foreign
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import Diagnostics, fault
+from ofadsl.files import read_whole
 from ofadsl.strict_json import strict_json
 
 
@@ -61,7 +62,7 @@ def predict(question: Question) -> Answer:
 
 def _arch(path: Path, target: Target) -> Any:
     try:
-        return target.encode(strict_json(path.read_text(encoding="utf-8")))
+        return target.encode(strict_json(read_whole(path).decode("utf-8")))
     except Diagnostics as report:
         items = [replace(item, message=f"{path}: {item.message}") for item in report.items]
         raise Diagnostics(items) from report

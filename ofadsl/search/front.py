@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ofadsl.diagnostics import fault
 from ofadsl.expr import Value
+from ofadsl.files import read_whole
 
 Archs = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -126,7 +127,7 @@ def read_front(path: Path) -> Front:
     """Return the front of a folder, or of its `pareto.json`; OFA236 where it is none."""
     file = path / "pareto.json" if path.is_dir() else path
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(read_whole(file).decode("utf-8"))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         help = "write it: ofadsl search SPACE ... -o front"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ofadsl.choices import Arch
 from ofadsl.diagnostics import Source, Span, fault
+from ofadsl.files import read_whole
 from ofadsl.specialize.interop import FAMILIES, Decoded
 
 
@@ -53,7 +54,7 @@ def space_of(data: object) -> str | None:
 def read_json(path: Path) -> object:
     """Return what the file holds; it is refused where two readers may see different things."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_whole(path).decode("utf-8")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         message = f"the arch {path} cannot be read: {reason}"

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, Span, fault
+from ofadsl.files import read_whole
 from ofadsl.search.front import Archs, Floats
 from ofadsl.strict_json import strict_json
 
@@ -34,7 +35,7 @@ class Evals:
 def read_evals(path: Path, *, space_hash: str, metric: str, encode: Encode) -> Evals:
     """Return what a file says; OFA230 for what is no evaluation, OFA231 for another space."""
     try:
-        source = Source(path=str(path), text=path.read_text(encoding="utf-8"))
+        source = Source(path=str(path), text=read_whole(path).decode("utf-8"))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise fault("OFA232", f"{path} cannot be read: {reason}") from error
