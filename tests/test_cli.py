@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from conftest import REPOSITORY
 
-from ofadsl.cli import main
+from ofadsl.cli import COMMANDS, main
 
+CONTEXT = click.Context(main)
 SMALL = str(REPOSITORY / "tests/spaces/small.ofa")
 BLOCKS = "block own(out) { conv(out); bn }\n"
 WRONG = "space wrong {\n  input image(channels: 3, size: 32)\n  stem: conv(8, kernel: 4)\n}\n"
@@ -94,8 +96,26 @@ def test_nothing_to_compare_is_no_success(tmp_path: Path) -> None:
 
 def test_help_tells_each_command_to_the_end() -> None:
     text = " ".join(run("--help").stdout.split())
-    for name, command in main.commands.items():
-        assert f"{name} {' '.join((command.help or '').split('.')[0].split())}" in text
+    for name in main.list_commands(CONTEXT):
+        assert f"{name} {' '.join((command(name).help or '').split('.')[0].split())}" in text
+
+
+def test_every_command_is_found_by_its_name() -> None:
+    assert [command(name).name for name in COMMANDS] == list(COMMANDS)
+
+
+def test_a_command_that_is_named_is_imported_alone() -> None:
+    code = "import sys, ofadsl.cli as c; c.main(['check', '--help'], standalone_mode=False)"
+    shown = "; print([m for m in sys.modules if m.startswith('ofadsl.cli.')])"
+    done = subprocess.run([sys.executable, "-c", code + shown], capture_output=True, check=True)
+    assert b"ofadsl.cli.checking" in done.stdout
+    assert b"ofadsl.cli.training" not in done.stdout
+
+
+def command(name: str) -> click.Command:
+    found = main.get_command(CONTEXT, name)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("command", ["check", "show", "sample", "compile"])
@@ -154,18 +174,18 @@ def test_a_drawing_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("name", "said"),
     [("check", "stopped\n"), ("train", "--resume"), ("measure", "the same command goes on")],
 )
 def test_who_interrupts_is_told_how_to_go_on(
-    command: str, said: str, monkeypatch: pytest.MonkeyPatch
+    name: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(main.commands[command], "callback", interrupted)
-    monkeypatch.setattr(main.commands[command], "params", [])
-    result = CliRunner().invoke(main, [command])
+    monkeypatch.setattr(command(name), "callback", interrupted)
+    monkeypatch.setattr(command(name), "params", [])
+    result = CliRunner().invoke(main, [name])
     assert result.exit_code == 130
     assert said in result.stderr
 

@@ -1,8 +1,8 @@
 """The command line: arguments to one verb, its result to the terminal.
 
 Exit status: 0 done; 1 the input is at fault, with diagnostics on stderr and nothing written;
-2 wrong usage; 130 interrupted. What a command needs is imported when it runs, so that help comes
-at once.
+2 wrong usage; 130 interrupted. A command is imported when it is named, and what it needs when it
+runs, so that both begin at once.
 """
 
 from __future__ import annotations
@@ -10,22 +10,37 @@ from __future__ import annotations
 import click
 
 from ofadsl import __version__
-from ofadsl.cli.bundling import bundle
-from ofadsl.cli.checking import check, diff, fmt
-from ofadsl.cli.compiling import compile_, sample, show
-from ofadsl.cli.deploying import export, quantize
-from ofadsl.cli.evaluating import evaluate
 from ofadsl.cli.group import Group
-from ofadsl.cli.latency import calibrate, measure, predict
-from ofadsl.cli.planning import deploy_plan
-from ofadsl.cli.searching import fit_accuracy, search
-from ofadsl.cli.subnets import convert_weights, specialize
-from ofadsl.cli.training import train
-from ofadsl.cli.verifying import verify
+
+COMMANDS = {
+    "check": "checking",
+    "show": "compiling",
+    "fmt": "checking",
+    "diff": "checking",
+    "sample": "compiling",
+    "compile": "compiling",
+    "train": "training",
+    "evaluate": "evaluating",
+    "fit-accuracy": "searching",
+    "measure": "latency",
+    "calibrate": "latency",
+    "predict": "latency",
+    "search": "searching",
+    "verify": "verifying",
+    "deploy-plan": "planning",
+    "specialize": "subnets",
+    "convert-weights": "subnets",
+    "export": "deploying",
+    "quantize": "deploying",
+    "bundle": "bundling",
+}
+"""Each command, as a person comes to need them, and the module beside this one that holds it."""
 
 
 @click.group(
-    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+    cls=Group,
+    modules=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(__version__, prog_name="ofadsl")
 def main() -> None:
@@ -40,30 +55,5 @@ def main() -> None:
           --recompute-bn digits -o subnet
     """
 
-
-COMMANDS = (
-    check,
-    show,
-    fmt,
-    diff,
-    sample,
-    compile_,
-    train,
-    evaluate,
-    fit_accuracy,
-    measure,
-    calibrate,
-    predict,
-    search,
-    verify,
-    deploy_plan,
-    specialize,
-    convert_weights,
-    export,
-    quantize,
-    bundle,
-)
-for _command in COMMANDS:
-    main.add_command(_command)
 
 __all__ = ["main"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,15 +24,31 @@ KEPT = {
 
 
 class Group(click.Group):
-    """Commands that report a user's mistakes as diagnostics, and end quietly when interrupted."""
+    """Commands that report a user's mistakes as diagnostics, and end quietly when interrupted.
+
+    ``modules`` names, for each command, the module of this package that holds it.
+    """
+
+    def __init__(self, *args: Any, modules: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.modules = modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands as a person comes to need them."""
-        return list(self.commands)
+        return list(self.modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, imported when it is first asked for."""
+        if cmd_name in self.modules and cmd_name not in self.commands:
+            module = importlib.import_module(f"ofadsl.cli.{self.modules[cmd_name]}")
+            found = (value for value in vars(module).values() if isinstance(value, click.Command))
+            self.add_command(next(command for command in found if command.name == cmd_name))
+        return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what each command does, to the end of its sentence."""
-        rows = [(name, command.get_short_help_str(200)) for name, command in self.commands.items()]
+        commands = [self.get_command(ctx, name) for name in self.modules]
+        rows = [(c.name or "", c.get_short_help_str(200)) for c in commands if c is not None]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
