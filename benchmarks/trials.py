@@ -48,6 +48,7 @@ class Trial:
     archs: tuple[Any, ...]
     epochs: float
     settings: Settings
+    arguments: Mapping[str, str] | None = None
     arch: Any = None
     limit: int | None = None
     workers: int = 0
@@ -77,7 +78,7 @@ def carry_out(trial: Trial) -> Result:
     choices = None
     if trial.arch is not None:
         choices = tuple(int(i) for i in package.cost.encode([trial.arch.to_dict()])[0])
-    schedule = scaled(schedules_of(trial.schedule, checked, None, choices), trial.epochs)
+    schedule = scaled(schedules_of(trial.schedule, checked, trial.arguments, choices), trial.epochs)
     torch.manual_seed(trial.settings.seed)
     supernet = package.Supernet()
     with tempfile.TemporaryDirectory() as folder:

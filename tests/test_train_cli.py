@@ -118,8 +118,16 @@ def test_checkpoints_come_as_often_as_asked(tmp_path: Path) -> None:
     assert found == ["checkpoint-00000002.safetensors", "checkpoint-00000003.safetensors"]
 
 
-def test_compiling_what_changes_at_every_step_is_said_to_be_idle(tmp_path: Path) -> None:
-    options = ("--compile", "--epochs", "0.5", "--evaluate-every", "9")
+@pytest.mark.parametrize(
+    ("schedule", "reason"),
+    [("sandwich", "each step trains other subnets"), ("single", "on a CPU a compiled step")],
+)
+def test_compiling_where_it_does_not_pay_is_said_to_be_idle(
+    tmp_path: Path, schedule: str, reason: str
+) -> None:
+    options = ("--compile", "--epochs", "0.5", "--evaluate-every", "9", "--schedule", schedule)
     result = run(DIGITS, *FEW, *options, "-o", str(tmp_path / "run"))
     assert result.exit_code == 0
-    assert "--compile changes nothing" in result.stderr
+    assert f"--compile changes nothing: {reason}" in result.stderr
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["settings"]["compile"] is False

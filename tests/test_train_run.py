@@ -18,7 +18,9 @@ from trainings import SETTINGS, asked, noise, sandwich, schedule, told, two_phas
 
 import ofadsl.files
 import ofadsl.train.loop
+from ofadsl.compiler.schedule.plan import Fixed
 from ofadsl.diagnostics import Diagnostics
+from ofadsl.space import extreme
 from ofadsl.specialize.weights import load_weights
 from ofadsl.train.accuracy import Accuracy
 from ofadsl.train.checkpoint import checkpoints, read_checkpoint
@@ -85,6 +87,47 @@ def test_accuracies_are_told_apart_in_whatever_order_they_come(
     run(asked(tmp_path, schedule(two_phases().phases[1])), told())
     line = metrics(tmp_path)[-1]
     assert (line["largest"], line["smallest"]) == (0.9, 0.2)
+
+
+def test_clipping_bounds_how_far_a_step_goes(tmp_path: Path) -> None:
+    phase = sandwich(epochs=0.5)
+
+    def gone(name: str, clip: float | None) -> float:
+        """Take one step of plain descent; return the norm of all gradients that were followed."""
+        settings = replace(SETTINGS, clip=clip, momentum=0.0, weight_decay=0.0, ema=None)
+        one = asked(tmp_path / name, schedule(phase), settings=settings)
+        parameters = list(one.supernet.parameters())
+        before = [parameter.detach().clone() for parameter in parameters]
+        run(one, told())
+        moves = [(p.detach() - b).norm() for p, b in zip(parameters, before, strict=True)]
+        return float(torch.stack(moves).norm()) / settings.peak(phase)
+
+    free = gone("free", None)
+    assert gone("loose", 2 * free) == pytest.approx(free, rel=1e-3)
+    assert gone("tight", free / 10) == pytest.approx(free / 10, rel=1e-3)
+
+
+def test_what_is_the_same_at_every_step_is_compiled_where_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+
+    def spy(net: Any) -> Any:
+        given.append(net)
+        return net
+
+    monkeypatch.setattr(torch, "compile", spy)
+    space = sandwich().space
+    fixed = Fixed(arch=extreme(space, space.draws(), largest=True))
+    taught = replace(two_phases().phases[1], epochs=0.5)
+    plan = schedule(sandwich(epochs=0.5, sampler=fixed, distil=None), sandwich(epochs=0.5), taught)
+    compiling = replace(SETTINGS, compile=True, ema=None)
+    one = asked(tmp_path, plan, settings=compiling)
+    run(one, told())
+    subnet, teacher = given
+    assert subnet is one.supernet
+    assert teacher is not one.supernet
+    assert type(teacher) is type(one.supernet)
 
 
 def test_two_checkpoints_stay(finished: Path) -> None:

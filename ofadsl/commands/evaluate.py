@@ -180,7 +180,8 @@ def _archs(request: Request, arch_class: type[Arch]) -> list[Arch]:
     if drawn is None:
         if request.archs.startswith("sample:"):
             message = f"{request.archs[:40]} is no number of archs"
-            raise fault("OFA192", message, help="write sample:100")
+            help = "write a whole number from 1 to 9,999,999, as in sample:100"
+            raise fault("OFA192", message, help=help)
         found = [decode(form, arch_class).arch for form in _forms(Path(request.archs))]
         return list(dict.fromkeys(found))
     space = checked_space(request.space, request.settings).space

@@ -133,12 +133,24 @@ def _initial(request: Request, supernet: torch.nn.Module, watch: Watch) -> str |
 
 def _training(request: Request, here: Processes, schedule: Schedule, watch: Watch) -> Settings:
     """Return the settings with what the device decides."""
-    amp = here.device.type == "cuda" if request.amp is None else request.amp
+    on_gpu = here.device.type == "cuda"
+    amp = on_gpu if request.amp is None else request.amp
+    asked = request.training.compile
+    idle = _idle_compiling(schedule, on_gpu) if asked else ""
+    if idle:
+        watch.say(f"note: --compile changes nothing: {idle}")
+    return replace(request.training, amp=amp, compile=asked and not idle)
+
+
+def _idle_compiling(schedule: Schedule, on_gpu: bool) -> str:
+    """Return why compiling would not pay, empty where it may."""
     fixed = any(isinstance(phase.sampler, Fixed) for phase in schedule.phases)
     taught = any(p.distil is not None and p.distil.teacher == "largest" for p in schedule.phases)
-    if request.training.compile and not fixed and not taught:
-        watch.say("note: --compile changes nothing: each step trains other subnets")
-    return replace(request.training, amp=amp)
+    if not fixed and not taught:
+        return "each step trains other subnets"
+    if not on_gpu:
+        return "on a CPU a compiled step takes as long as any, and compiling minutes"
+    return ""
 
 
 def _largest(checked: Checked, package: Loaded) -> Any:

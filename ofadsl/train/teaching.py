@@ -37,9 +37,9 @@ def teaching(
     phase = leg.phase
     teacher: Net | None = learner.teacher
     if settings.compile and isinstance(phase.sampler, Fixed):
-        ddp = torch.compile(ddp)
+        ddp = _compiled(ddp)
     if settings.compile and teacher is not None:
-        teacher = torch.compile(teacher)
+        teacher = _compiled(teacher)
     lesson = Lesson(
         distil=phase.distil,
         label_smoothing=settings.label_smoothing,
@@ -48,3 +48,10 @@ def teaching(
         teacher_arch=largest,
     )
     return Teaching(leg=leg, subnets=Subnets(phase, arch_class), lesson=lesson, net=ddp)
+
+
+def _compiled(net: Net) -> Net:
+    """Return ``net`` compiled; what cannot be, for want of a C compiler say, runs as it is."""
+    torch._dynamo.config.suppress_errors = True
+    compiled: Net = torch.compile(net)
+    return compiled
