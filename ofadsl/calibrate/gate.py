@@ -6,6 +6,7 @@ y = g launch + h compute, and the same machinery fits it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,11 @@ from ofadsl.calibrate.nnls import Flags, Floats, nnls
 from ofadsl.calibrate.trend import Design
 
 _POWERS = (6.0, 12.0, 24.0)
-_BETTER = 0.93  # an additive model is kept unless errors fall to this part
-_ROUNDS = 15
+_ROUNDS = 14
 _LEAST = 1e-3
 _ROUGH = 0.05
 _FOLDS = 5
+_FAR = 0.3  # an error that is larger counts for no more
 _TOTAL = 1.0
 _THIN = 0.4
 _CLASS = 0.05
@@ -32,46 +33,46 @@ class Gate:
     power: float
     launch: Floats
     compute: Floats
+    error: float
+    """The mean relative error of a rough trend on samples that the slopes do not know either."""
 
 
-def choose_gate(design: Design) -> Gate | None:
-    """Return the gates that cross-validation prefers to a sum, or None."""
+def gates_of(design: Design) -> Iterator[Gate]:
+    """Yield a gate for each power: 1, which is a sum, then the softest first."""
     n = len(design.y)
-    folds = np.arange(n) % _FOLDS
-    losses = {}
-    for power in (1.0, *_POWERS):
-        errors = np.zeros(n)
-        for fold in range(_FOLDS):
-            test = folds == fold
-            launch, compute = _parts(design, test, _trend(design, ~test, power))
-            errors[test] = _joined(launch, compute, power) / design.y[test] - 1
-        losses[power] = float(np.mean(np.minimum(np.abs(errors), 0.3)))
-    best = min(_POWERS, key=lambda power: losses[power])
-    if losses[best] > _BETTER * losses[1.0]:
-        return None
-    every = np.ones(n, np.bool_)
-    launch, compute = _gates(*_parts(design, every, _trend(design, every, best)), best)
-    return Gate(power=best, launch=launch, compute=compute)
+    tests = np.arange(n) % _FOLDS == np.arange(_FOLDS)[:, None]
+    rows = np.concatenate([~tests, np.ones((1, n), np.bool_)])
+    slopes = (np.ones(rows.shape),) * 2
+    for power in (1.0, *_POWERS):  # a sharp maximum starts from a softer one
+        if power == _POWERS[0]:
+            slopes = (np.full(rows.shape, 2.0 ** (1 / power - 1)),) * 2
+        b, positive = _fitted(
+            design, rows, slopes, np.ones((len(rows), design.x.shape[1]), np.bool_)
+        )
+        for _ in range(_ROUNDS if power > 1 else 0):
+            slopes = _slopes(*_parts(design, b), power)
+            new, positive = _fitted(design, rows, slopes, positive)
+            b = (b + new) / 2
+        parts = _parts(design, b)
+        errors = capped(_joined(*parts, power) / design.y - 1)[:-1][tests]
+        launch, compute = (slope[-1] for slope in _slopes(*parts, power))
+        yield Gate(power=power, launch=launch, compute=compute, error=float(errors.mean()))
 
 
-def _trend(design: Design, rows: Flags, power: float) -> Floats:
-    """Return the coefficients of a rough trend; a sharp maximum starts from a softer one."""
-    x, y = design.x[rows], design.y[rows]
-    scales = _scales(design)
-    launch = compute = np.full(len(y), 2.0 ** (1 / power - 1))
-    b = np.zeros(x.shape[1])
-    if power > 2 * _POWERS[0] - 1:
-        b = _trend(design, rows, power / 2)
-        launch, compute = _gates(*_parts(design, rows, b), power)
-    for _ in range(_ROUNDS if power > 1 else 1):
-        gates = np.where(design.launches[None], launch[:, None], compute[:, None])
-        white = x * gates / y[:, None] / _ROUGH
-        hessian = white.T @ white + np.diag(scales**-2)
-        target = white.T @ np.full(len(y), 1 / _ROUGH)
-        new, _ = nnls(hessian, target, np.ones(len(target), np.bool_))
-        b = (b + new) / 2 if b.any() else new
-        launch, compute = _gates(*_parts(design, rows, b), power)
-    return b
+def capped(errors: Floats) -> Floats:
+    """Return the size of relative errors, no more than counts."""
+    return np.asarray(np.minimum(np.abs(errors), _FAR))
+
+
+def _fitted(
+    design: Design, rows: Flags, slopes: tuple[Floats, Floats], start: Flags
+) -> tuple[Floats, Flags]:
+    """Return the coefficients of rough trends, each of some rows, and which are not 0."""
+    launch, compute = slopes
+    gates = np.where(design.launches, launch[..., None], compute[..., None])
+    white = rows[..., None] * design.x * gates / design.y[:, None] / _ROUGH
+    hessian = np.swapaxes(white, 1, 2) @ white + np.diag(_scales(design) ** -2)
+    return nnls(hessian, white.sum(axis=1) / _ROUGH, start)
 
 
 def _scales(design: Design) -> Floats:
@@ -84,14 +85,14 @@ def _scales(design: Design) -> Floats:
     return scales
 
 
-def _parts(design: Design, rows: Flags, b: Floats) -> tuple[Floats, Floats]:
-    """Return what is launched and what is computed."""
-    x, own = design.x[rows], design.launches
-    launch, compute = x[:, own] @ b[own], x[:, ~own] @ b[~own]
+def _parts(design: Design, b: Floats) -> tuple[Floats, Floats]:
+    """Return what is launched and what is computed: (trends, samples)."""
+    own = design.launches
+    launch, compute = b[:, own] @ design.x[:, own].T, b[:, ~own] @ design.x[:, ~own].T
     return np.maximum(launch, _LEAST), np.maximum(compute, _LEAST)
 
 
-def _gates(launch: Floats, compute: Floats, power: float) -> tuple[Floats, Floats]:
+def _slopes(launch: Floats, compute: Floats, power: float) -> tuple[Floats, Floats]:
     """Return the slopes of the soft maximum."""
     total = _joined(launch, compute, power)
     return (launch / total) ** (power - 1), (compute / total) ** (power - 1)

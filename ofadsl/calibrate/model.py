@@ -15,26 +15,28 @@ import numpy as np
 
 from ofadsl.calibrate import bank
 from ofadsl.calibrate.features import Archs, Features
-from ofadsl.calibrate.gate import Gate, choose_gate
+from ofadsl.calibrate.gate import Gate, capped, gates_of
 from ofadsl.calibrate.nnls import Floats
 from ofadsl.calibrate.posterior import (
+    Member,
     Problem,
-    Solution,
     evidence_of,
-    left_out,
+    members,
     parameters,
-    solutions,
+    scores_of,
     weights_of,
 )
 from ofadsl.calibrate.trend import Design, design_of
 
 FACTORS = 6  # of the covariance; what they leave out counts as noise
-_COUNTED = 1e-3  # solutions that weigh less change nothing
 _TAIL = 4.0  # degrees of freedom of the errors when outliers are weighed
 _ROUGH = 0.05  # a deviation that tells whether there is a gate
+_DOUBT = 1.0  # of the logarithm of its evidence
 _MOST = 0.94  # of the samples that were left out, are to be covered
-_USUAL, _SAFE = 1.1, 15.0  # what is believed before, and how many samples that counts for
+_USUAL, _SAFE = 1.1, 15.0  # what is believed before, and the samples that count as much
 _CHOSEN = 4.0
+_WIDEST = 20.0
+_WORST, _SOON = 4.0, 10  # so few samples tell as much of gates as they hide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,16 +91,14 @@ def fit(
     """
     median = float(np.median(y))
     design = design_of(features, x, y / median, sources)
-    gate = choose_gate(design) if gated else None
-    if gate is not None and len(y) < bank.FEW and not _needed(design, gate):
-        gate = None
+    gate = _gate(design) if gated else None
     problem = _problem(design, gate, order)
     settings = bank.settings(len(y), ordered=order is not None)
     trends = bank.trends(len(y), len(sources))
     if len(y) >= bank.FEW:
         problem = _robust(problem)
-    found = solutions(problem, settings, trends)
-    weights = weights_of(problem, found)
+    found = members(problem, settings, trends)
+    weights = weights_of(scores_of(problem, found))
     return _estimator(design, gate, problem, found, weights, median)
 
 
@@ -121,13 +121,23 @@ def _problem(design: Design, gate: Gate | None, order: Floats | None) -> Problem
     )
 
 
-def _needed(design: Design, gate: Gate) -> bool:
-    """Return whether a soft maximum explains few samples as well as a sum does."""
+def _gate(design: Design) -> Gate | None:
+    """Return the soft maximum that explains samples better than a sum, or None.
+
+    Its evidence has to be clear where samples are few; else cross-validation has to agree.
+    """
+    few = len(design.y) < bank.FEW
     rough = tuple(s for s in bank.settings(0, ordered=False) if s.smooth == _ROUGH)
     trends = bank.trends(len(design.y), design.sources)
-    with_gate, without = (_problem(design, one, None) for one in (gate, None))
-    gained = evidence_of(with_gate, solutions(with_gate, rough, trends))
-    return gained >= evidence_of(without, solutions(without, rough, trends))
+    best, most, least = None, 0.0, 0.0
+    for gate in gates_of(design):
+        problem = _problem(design, gate, None)
+        found = evidence_of(scores_of(problem, members(problem, rough, trends)))
+        if gate.power == 1:
+            most, least = found + (_DOUBT if few else 0.0), gate.error
+        elif found > most and (few or gate.error < least):
+            best, most = gate, found
+    return best
 
 
 def _robust(problem: Problem) -> Problem:
@@ -137,8 +147,8 @@ def _robust(problem: Problem) -> Problem:
         -2:
     ]
     for _ in range(2):
-        found = solutions(problem, few, trends)
-        errors, _ = _average_left_out(problem, found, weights_of(problem, found))
+        found = members(problem, few, trends)
+        errors, _ = _left_out(problem, found, weights_of(scores_of(problem, found)))
         errors = errors / problem.scale
         width = 1.4826 * float(np.median(np.abs(errors))) + 1e-4
         weights = (_TAIL + 1) / (_TAIL + (errors / width) ** 2)
@@ -146,44 +156,31 @@ def _robust(problem: Problem) -> Problem:
     return problem
 
 
-def _average_left_out(
-    problem: Problem, found: list[Solution], weights: Floats, most: int = 8
-) -> tuple[Floats, Floats]:
-    best = np.argsort(-weights)[:most]
-    share = weights[best] / weights[best].sum()
-    parts = [left_out(problem, found[i]) for i in best]
-    errors = np.stack([error for error, _ in parts])
-    noises = np.array([found[i].setting.noise for i in best])[:, None] * problem.scale
+def _left_out(problem: Problem, found: list[Member], weights: Floats) -> tuple[Floats, Floats]:
+    """Return the errors of the average as if each sample had been left out, and its deviations."""
+    errors = np.stack([member.errors for member in found])
+    noises = np.array([member.setting.noise for member in found])[:, None, None] * problem.scale
     extra = noises**2 * (1 / problem.weights - 1)  # an outlier is one for all its weight
-    variances = np.stack([deviation**2 for _, deviation in parts]) - extra
-    mean = share @ errors
-    return mean, np.sqrt(share @ (variances + errors**2) - mean**2)
+    variances = np.stack([member.deviations for member in found]) ** 2 - extra
+    mean = np.tensordot(weights, errors, 2)
+    return mean, np.sqrt(np.tensordot(weights, variances + errors**2, 2) - mean**2)
 
 
 def _estimator(
     design: Design,
     gate: Gate | None,
     problem: Problem,
-    found: list[Solution],
+    found: list[Member],
     weights: Floats,
     median: float,
 ) -> Estimator:
-    counted = np.flatnonzero(weights > _COUNTED * weights.max())
-    share = weights[counted] / weights[counted].sum()
-    mean, square = 0.0, 0.0
-    noise = 0.0
-    for part, i in zip(share, counted, strict=True):
-        own, covariance = parameters(problem, found[i], spread=True)
-        assert covariance is not None
-        mean = mean + part * own
-        square = square + part * (covariance + np.outer(own, own))
-        setting = found[i].setting
-        noise += part * (setting.noise**2 + setting.drift**2)
-    spread = np.asarray(square) - np.outer(mean, mean)
+    mean, spread = parameters(problem, found, weights)
+    settings = [member.setting for member in found]
+    noise = weights.sum(axis=1) @ [setting.noise**2 + setting.drift**2 for setting in settings]
     rows = np.concatenate([problem.x, problem.z], axis=1)
     factors, left = _factors(spread, rows)
-    errors, deviations = _average_left_out(problem, found, weights)
-    vectors = np.concatenate([np.asarray(mean)[:, None], factors], axis=1) * median
+    errors, deviations = _left_out(problem, found, weights)
+    vectors = np.concatenate([mean[:, None], factors], axis=1) * median
     compute, launch, base = design.collapse(vectors, split=gate is not None)
     return Estimator(
         features=design.features,
@@ -192,7 +189,7 @@ def _estimator(
         base=base,
         power=gate.power if gate is not None else 1.0,
         noise=float(np.sqrt(noise + left + _drift(problem, errors / design.y))),
-        widen=_widened(errors / deviations),
+        widen=_widened(errors / deviations) * _hope(gate, errors / design.y),
         errors=errors / design.y,
         deviations=deviations / design.y,
         sources=_shares(found, weights, design),
@@ -227,19 +224,29 @@ def _widened(ratios: Floats) -> float:
     """
     n = len(ratios)
     found = float(np.quantile(np.abs(ratios), _MOST)) / 1.645
-    return float(np.clip((found * n + _USUAL * _SAFE) / (n + _SAFE) + _CHOSEN / n, 0.5, 4.0))
+    believed = n**2 / (n**2 + _SAFE**2)
+    return float(np.clip(believed * found + (1 - believed) * _USUAL + _CHOSEN / n, 0.5, _WIDEST))
 
 
-def _shares(found: list[Solution], weights: Floats, design: Design) -> Floats:
+def _hope(gate: Gate | None, errors: Floats) -> float:
+    """Return by how much errors are larger on samples that the gates do not know either."""
+    if gate is None:
+        return 1.0
+    found = gate.error / max(float(capped(errors).mean()), 1e-6)
+    return float(np.clip(found, 1.0, _WORST) ** (_SOON / len(errors)))
+
+
+def _shares(found: list[Member], weights: Floats, design: Design) -> Floats:
+    """Return how much of the weight each source has, then what none has."""
     shares = np.zeros(design.sources + 1)
-    own = design.x.shape[1] - design.sources
-    for solution, weight in zip(found, weights, strict=True):
-        used = solution.coefficients[own:]
-        names = solution.picked[own:] - own
-        if used.sum() > 0:
-            shares[names] += weight * used / used.sum()
-        else:
-            shares[-1] += weight
+    columns = design.x.shape[1]
+    for member, own in zip(found, weights, strict=True):
+        used = np.zeros((len(own), columns))
+        used[np.arange(len(own))[:, None], member.index] = member.coefficients
+        used = used[:, columns - design.sources :]
+        total = used.sum(axis=1)
+        shares[:-1] += (own * (total > 0) / np.where(total > 0, total, 1)) @ used
+        shares[-1] += own @ (total == 0)
     return shares
 
 
