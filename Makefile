@@ -8,6 +8,8 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+# their converters take minutes for a network, on a busy machine a quarter of an hour
+PATIENT := --timeout 1800
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -44,10 +46,11 @@ pytest: $(STAMP)
 	$(PY) -m pytest
 
 test-mobile: .venv-mobile/.installed ## exports to ExecuTorch, in an environment of its own
-	.venv-mobile/bin/python -m pytest -s -p no:anyio tests/test_export_mobile.py
+	.venv-mobile/bin/python -m pytest -s -p no:anyio $(PATIENT) tests/test_export_mobile.py
 
 test-mcu: .venv-mcu/.installed ## exports to tflite, and memory and flash on microcontrollers
-	.venv-mcu/bin/python -m pytest -s -p no:anyio -p no:jaxtyping tests/test_export_mcu.py
+	.venv-mcu/bin/python -m pytest -s -p no:anyio -p no:jaxtyping $(PATIENT) \
+	  tests/test_export_mcu.py
 
 .venv-%/.installed: pyproject.toml constraints/cpu.txt | $(STAMP)
 	test -x .venv-$*/bin/python || $(PY) -m venv .venv-$*
