@@ -197,11 +197,15 @@ class Subnets(Peer):  # type: ignore[misc]
         self.problem = problem
         domain = problem.domain
         width = len(domain.names)
-        super().__init__(n_var=width, n_obj=2, xl=0, xu=domain.counts - 1, vtype=int)
+        sizes = {"n_obj": len(problem.objectives), "n_ieq_constr": int(bool(problem.constraints))}
+        super().__init__(n_var=width, xl=0, xu=domain.counts - 1, vtype=int, **sizes)
 
     def _evaluate(self, x: NDArray[np.int64], out: dict[str, Floats], *_: object) -> None:
         archs = self.problem.domain.mend(x.astype(np.uint8))
-        out["F"] = self.problem.evaluate(archs).values
+        found = self.problem.evaluate(archs)
+        out["F"] = found.values
+        if self.problem.constraints:
+            out["G"] = found.violation[:, None]
 
 
 OPERATORS: Mapping[str, Callable[[], dict[str, object]]] = {
@@ -233,7 +237,8 @@ def peer(problem: Problem, operators: Mapping[str, object], generations: int, se
         **operators,
     )
     found = minimize(Subnets(problem), algorithm, ("n_gen", generations), seed=seed)
-    return np.asarray(found.F)
+    none = np.zeros((0, len(problem.objectives)))  # where it found nothing within the constraints
+    return none if found.F is None else np.asarray(found.F)
 
 
 # 3
