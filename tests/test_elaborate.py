@@ -91,6 +91,11 @@ def test_a_requirement_may_speak_of_the_resolution() -> None:
     assert space(body).space.size() == 1
 
 
+def test_an_allocated_kernel_is_odd_too() -> None:
+    assert codes("choice k = {3, 5} of 8\nconv(8, kernel: k)") == ["OFA060"]
+    assert dims("choice k = {3, 5} of 7\nconv(8, kernel: k)") == ["k"]
+
+
 def test_groups_are_the_same_in_every_subnet() -> None:
     assert codes("conv(8); conv(8, groups: {1, 2})") == ["OFA048"]
 
