@@ -15,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from ofadsl.train.accuracy import accuracy
 from ofadsl.train.data.batches import Batch
 from ofadsl.train.data.open import open_data
+from ofadsl.train.data.prepare import normalised
 from ofadsl.train.statistics import (
     has_statistics,
     recomputed,
@@ -156,7 +157,8 @@ def test_images_for_statistics_are_plain_and_of_all_classes() -> None:
     again = list(statistics_batches(data, size=8, images=300, seed=1))
     assert all(torch.equal(a.images, b.images) for a, b in zip(found, again, strict=True))
     plain = {
-        tuple(data.train.load(i, size=8, seed=None)[0].flatten().tolist()) for i in range(1437)
+        tuple(normalised(data.train.load(i, size=8, seed=None)[0]).flatten().tolist())
+        for i in range(1437)
     }
     assert all(tuple(image.flatten().tolist()) in plain for image in found[0].images)
 

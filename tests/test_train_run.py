@@ -25,6 +25,7 @@ from ofadsl.specialize.weights import load_weights
 from ofadsl.train.accuracy import Accuracy
 from ofadsl.train.checkpoint import checkpoints, read_checkpoint
 from ofadsl.train.data.decode import BrokenImageError
+from ofadsl.train.data.prepare import normalised
 from ofadsl.train.distributed import check_device
 from ofadsl.train.pace import Every
 from ofadsl.train.run import run
@@ -59,6 +60,7 @@ def test_the_statistics_of_the_weights_are_those_of_the_largest_subnet(finished:
     supernet.eval()
     data, arch = noise(train=16, val=8), space.module.Arch.largest()
     images = torch.stack([data.train.load(i, size=48, seed=None)[0] for i in range(16)])
+    images = normalised(images)
     plain = supernet(images, arch)
     own = supernet.train()(images, arch)
     # batches of the statistics hold all images at once, with the biased variance

@@ -33,7 +33,8 @@ class Noise:
     def load(self, index: int, *, size: int, seed: int | None) -> tuple[Tensor, int]:
         generator = torch.Generator().manual_seed(index + 1000 * ((seed or 0) % 1000))
         label = index % self.classes
-        return torch.randn(3, size, size, generator=generator) + label / 3, label
+        values = torch.randn(3, size, size, generator=generator) + label / 3
+        return (values * 32 + 64).clamp(0, 255).to(torch.uint8), label
 
 
 def noise(*, train: int = 32, val: int = 16, classes: int = 10) -> Data:

@@ -14,7 +14,7 @@ from ofadsl.deploy.images import Images, random_images
 from ofadsl.deploy.subnet import Subnet
 from ofadsl.diagnostics import fault
 from ofadsl.train.data.open import open_data
-from ofadsl.train.data.prepare import MEAN, STD
+from ofadsl.train.data.prepare import MEAN, STD, normalised
 from ofadsl.train.data.source import Data, Examples
 
 RANDOM = "random"
@@ -70,4 +70,4 @@ def _loaded(examples: Examples, size: int, most: int) -> tuple[Tensor, Tensor]:
     places = [i * len(examples) // count for i in range(count)]
     pairs = [examples.load(place, size=size, seed=None) for place in places]
     images, labels = zip(*pairs, strict=True)
-    return torch.stack(images), torch.tensor(labels)
+    return normalised(torch.stack(images)), torch.tensor(labels)

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ofadsl.diagnostics import Diagnostics, fault, visible
 from ofadsl.train.data.decode import BrokenImageError
+from ofadsl.train.data.prepare import normalised
 from ofadsl.train.data.source import Examples
 
 log = logging.getLogger("ofadsl")
@@ -26,7 +27,7 @@ log = logging.getLogger("ofadsl")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Images, float32 (number, channels, size, size), and their classes, int64 (number)."""
+    """Images, float32 (number, channels, size, size), normalised; their classes, int64."""
 
     images: Tensor
     labels: Tensor
@@ -70,8 +71,8 @@ def batches(
             log.warning("warning: %s", visible(message))
         if loaded.refused is not None:
             raise loaded.refused
-        if len(loaded.batch.labels):
-            yield loaded.batch
+        if len(loaded.labels):
+            yield Batch(images=normalised(loaded.images), labels=loaded.labels)
 
 
 def check_batch(examples: Examples, *, batch: int, world: int) -> None:
@@ -130,7 +131,10 @@ class _Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Loaded:
-    batch: Batch
+    """A batch as a worker makes it: bytes."""
+
+    images: Tensor
+    labels: Tensor
     broken: tuple[str, ...]
     refused: Diagnostics | None
 
@@ -165,7 +169,8 @@ def _collated(examples: Sequence[_Example]) -> _Loaded:
     loaded = [one.example for one in examples if one.example is not None]
     images = torch.stack([image for image, _ in loaded]) if loaded else torch.empty(0)
     return _Loaded(
-        batch=Batch(images=images, labels=torch.tensor([label for _, label in loaded])),
+        images=images,
+        labels=torch.tensor([label for _, label in loaded]),
         broken=tuple(message for one in examples for message in one.broken),
         refused=next((one.refused for one in examples if one.refused is not None), None),
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ofadsl.train.data.augment import Augment
 from ofadsl.train.data.crop import centre_box, random_box
-from ofadsl.train.data.prepare import augmented, normalised, resized
+from ofadsl.train.data.prepare import as_bytes, augmented, resized
 from ofadsl.train.data.source import Data
 
 
@@ -39,7 +39,7 @@ class Digits:
             draw, augment = random.Random(seed), self.augment
             box = random_box(*image.size, scale=augment.scale, ratio=augment.ratio, draw=draw)
             image = augmented(resized(image, box, size), augment, draw)
-        return normalised(image), int(self.labels[index])
+        return as_bytes(image), int(self.labels[index])
 
 
 def open_digits(*, channels: int, augment: Augment, limit: int | None) -> Data:

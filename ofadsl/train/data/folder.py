@@ -23,7 +23,7 @@ from ofadsl.diagnostics import Diagnostic, Diagnostics, fault
 from ofadsl.train.data.augment import Augment
 from ofadsl.train.data.crop import Box, centre_box, random_box
 from ofadsl.train.data.decode import BrokenImageError, decode, dimensions
-from ofadsl.train.data.prepare import augmented, normalised, resized
+from ofadsl.train.data.prepare import as_bytes, augmented, resized
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 """What names of images end with; other files are no part of a data set."""
@@ -77,7 +77,7 @@ class Pictures:
         image = resized(image, box, size)
         if draw is not None:
             image = augmented(image, augment, draw)
-        return normalised(image), int(self.labels[index])
+        return as_bytes(image), int(self.labels[index])
 
 
 def list_folder(folder: Path, *, val_part: float) -> tuple[tuple[str, ...], Listing, Listing]:

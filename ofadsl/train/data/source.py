@@ -16,7 +16,7 @@ class Examples(Protocol):
         ...
 
     def load(self, index: int, *, size: int, seed: int | None) -> tuple[Tensor, int]:
-        """Return image ``index``, float32 (channels, size, size), normalised, and its class.
+        """Return image ``index``, uint8 (channels, size, size), and its class.
 
         ``seed`` draws the augmentation; None asks for the plain image.
         """
