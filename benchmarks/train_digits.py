@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import torch
-from trials import Trial, carry_out, report, trials
+from trials import Own, Trial, carry_out, report, trials
 
 from generated.digits import Arch
 from ofadsl.train.settings import Settings
@@ -24,8 +24,8 @@ GOAL = 1.0
 """So many points may be lost on average."""
 
 
-RATES = {"progressive": 2.0}
-"""Its later phases have small parts of this; the others take --lr."""
+OWN = {"progressive": Own(learning_rate=2.0, arguments={"later": "3"})}
+"""Its phases have small parts of this rate, made for hundreds of epochs; the others take --lr."""
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
         redrawn=not options.usual,
     )
     alone = not options.supernets_only
-    asked = trials(base, options.schedules, options.seeds, RATES, alone=alone)
+    asked = trials(base, options.schedules, options.seeds, OWN, alone=alone)
     began = time.monotonic()
     context = get_context("spawn")
     with ProcessPoolExecutor(options.processes, context, torch.set_num_threads, (1,)) as pool:

@@ -138,22 +138,30 @@ def redrawn(data: Data, seed: int) -> Data:
     return replace(data, train=part(train, ~judging, val), val=part(train, judging))
 
 
-def trials(
-    base: Trial, schedules: Sequence[str], seeds: int, rates: Mapping[str, float], *, alone: bool
-) -> list[Trial]:
-    """Return the supernets of all schedules and seeds, and each arch alone.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """What a schedule has another than the others: its learning rate, values of its parameters."""
 
-    ``rates`` are learning rates of schedules that have another than the others.
-    """
+    learning_rate: float
+    arguments: Mapping[str, str]
+
+
+def trials(
+    base: Trial, schedules: Sequence[str], seeds: int, own: Mapping[str, Own], *, alone: bool
+) -> list[Trial]:
+    """Return the supernets of all schedules and seeds, and each arch alone."""
     wanted: list[tuple[str, Any]] = [(name, None) for name in schedules]
     if alone:
         wanted += [("single", arch) for arch in base.archs]
     found = []
     for seed in range(seeds):
         for name, arch in wanted:
-            rate = rates.get(name, base.settings.learning_rate)
-            settings = replace(base.settings, seed=seed, learning_rate=rate)
-            found.append(replace(base, schedule=name, arch=arch, settings=settings))
+            settings, arguments = replace(base.settings, seed=seed), base.arguments
+            if name in own:
+                settings = replace(settings, learning_rate=own[name].learning_rate)
+                arguments = own[name].arguments
+            trial = replace(base, schedule=name, arch=arch, settings=settings)
+            found.append(replace(trial, arguments=arguments))
     return found
 
 
