@@ -16,6 +16,7 @@ from conftest import REPOSITORY
 from ofadsl.calibrate.archs import Target, target_of
 from ofadsl.calibrate.check import cross_validated, rank_correlation
 from ofadsl.calibrate.emit import Provenance, emit_latency
+from ofadsl.calibrate.gate import gates_of
 from ofadsl.calibrate.model import Estimator, fit
 from ofadsl.calibrate.nnls import nnls
 from ofadsl.calibrate.read import read_table
@@ -70,6 +71,21 @@ def test_nnls_meets_its_conditions() -> None:
         assert (found >= 0).all()
         assert np.abs(slope[positive]).max(initial=0) < 1e-8
         assert (slope[~positive] > -1e-8).all()
+
+
+def test_problems_are_solved_together_as_alone() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(9, 20, 7))
+    hessian, target = np.swapaxes(a, 1, 2) @ a, rng.normal(size=(9, 7))
+    together, _ = nnls(hessian, target, np.ones((9, 7), np.bool_))
+    alone = [nnls(*pair, np.ones(7, np.bool_))[0] for pair in zip(hessian, target, strict=True)]
+    np.testing.assert_allclose(together, alone, atol=1e-9)
+
+
+def test_a_target_without_end_keeps_a_coefficient_at_zero() -> None:
+    found, positive = nnls(np.eye(2), np.array([1.0, -np.inf]), np.array([True, False]))
+    assert found.tolist() == [1, 0]
+    assert positive.tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +162,18 @@ def test_a_gated_estimator_is_generated_too() -> None:
     assert estimator.power > 1
     made = module(emit_latency(estimator, target, table.x, SAID))
     np.testing.assert_allclose(made.latency_ms(table.x), estimator.predict(table.x)[0], rtol=1e-4)
+
+
+def test_gates_begin_with_a_sum_and_err_less_where_a_device_waits() -> None:
+    target, table = loaded("ofa_v100_64")
+    y = table.y[:40] / np.median(table.y)
+    floor = np.maximum(y, 1.0)
+    for latency, better in ((floor, True), (y, False)):
+        first, *others = gates_of(design_of(target.features, table.x[:40], latency, []))
+        assert first.power == 1
+        assert (first.launch == 1).all()
+        assert (first.compute == 1).all()
+        assert (min(gate.error for gate in others) < 0.9 * first.error) == better
 
 
 def test_what_was_not_measured_has_a_wider_interval() -> None:

@@ -217,6 +217,22 @@ def test_a_quantity_is_none_of_the_names_of_an_estimator(tmp_path: Path) -> None
     assert (code, "OFA130" in said) == (1, True)
 
 
+def test_one_arch_measured_often_is_too_little(tmp_path: Path) -> None:
+    given = table(tmp_path / "t.jsonl", 8)
+    head, first, *_ = given.read_text().splitlines()
+    given.write_text("".join(f"{line}\n" for line in [head, *[first] * 8]))
+    code, said = calibrate(tmp_path, given=given)
+    assert (code, "OFA131" in said, "8 measurements of 1, and" in said) == (1, True, True)
+
+
+def test_latencies_that_archs_do_not_explain_have_wide_intervals() -> None:
+    found = target()
+    x = found.cost.sample(60, np.random.default_rng(0))
+    y = np.random.default_rng(1).lognormal(0, 1, 60)
+    mean, deviation = fit(found.features, x[:30], y[:30]).predict(x[30:])
+    assert np.mean(np.abs(mean - y[30:]) < 1.645 * deviation) > 0.7
+
+
 def test_equal_latencies_are_told_to_say_nothing_of_the_order(tmp_path: Path) -> None:
     given = table(tmp_path / "t.jsonl", changed=dict.fromkeys(range(8), 2.0))
     code, said = calibrate(tmp_path, given=given)

@@ -32,10 +32,11 @@ FACTORS = 6  # of the covariance; what they leave out counts as noise
 _TAIL = 4.0  # degrees of freedom of the errors when outliers are weighed
 _ROUGH = 0.05  # a deviation that tells whether there is a gate
 _DOUBT = 1.0  # of the logarithm of its evidence
-_MOST = 0.94  # of the samples that were left out, are to be covered
+_MOST = 0.935  # of the samples that were left out, are to be covered
 _USUAL, _SAFE = 1.1, 15.0  # what is believed before, and the samples that count as much
 _CHOSEN = 4.0
 _WIDEST = 20.0
+_APART = 20.0  # a measurement is taken for no larger, compared with its prediction
 _WORST, _SOON = 4.0, 10  # so few samples tell as much of gates as they hide
 
 
@@ -189,7 +190,8 @@ def _estimator(
         base=base,
         power=gate.power if gate is not None else 1.0,
         noise=float(np.sqrt(noise + left + _drift(problem, errors / design.y))),
-        widen=_widened(errors / deviations) * _hope(gate, errors / design.y),
+        widen=_widened(errors / deviations * _as_predicted(errors / design.y))
+        * _hope(gate, errors / design.y),
         errors=errors / design.y,
         deviations=deviations / design.y,
         sources=_shares(found, weights, design),
@@ -226,6 +228,11 @@ def _widened(ratios: Floats) -> float:
     found = float(np.quantile(np.abs(ratios), _MOST)) / 1.645
     believed = n**2 / (n**2 + _SAFE**2)
     return float(np.clip(believed * found + (1 - believed) * _USUAL + _CHOSEN / n, 0.5, _WIDEST))
+
+
+def _as_predicted(errors: Floats) -> Floats:
+    """Return by how much noise is larger relative to a measurement than to its prediction."""
+    return np.asarray(1 / np.maximum(1 - errors, 1 / _APART))
 
 
 def _hope(gate: Gate | None, errors: Floats) -> float:

@@ -73,8 +73,10 @@ def calibrate(request: Request) -> Answer:
 def _measured(request: Request, path: Path, target: Target, read_as: Iterable[str]) -> Answer:
     """Fit, check by cross-validation and write the estimator."""
     table = read_table(path, target, archs=request.archs, quantity=request.quantity)
-    if len(table.y) < LEAST:
-        message = f"{path} has {len(table.y)} measurements, and a fit needs {LEAST}"
+    archs = len(np.unique(table.x, axis=0))
+    if archs < LEAST:
+        found = f"{len(table.y)} measurements" + (f" of {archs}" if archs < len(table.y) else "")
+        message = f"{path} has {found}, and a fit needs {LEAST} different archs"
         raise fault("OFA131", message, help="measure ten archs or more, thirty are good")
     notes = []
     used = table
