@@ -15,7 +15,7 @@ import numpy as np
 
 from ofadsl.calibrate import bank
 from ofadsl.calibrate.features import Archs, Features
-from ofadsl.calibrate.gate import Gate, capped, gates_of
+from ofadsl.calibrate.gate import Gate, gates_of
 from ofadsl.calibrate.nnls import Floats
 from ofadsl.calibrate.posterior import (
     Member,
@@ -27,17 +27,12 @@ from ofadsl.calibrate.posterior import (
     weights_of,
 )
 from ofadsl.calibrate.trend import Design, design_of
+from ofadsl.calibrate.widen import widening
 
 FACTORS = 6  # of the covariance; what they leave out counts as noise
 _TAIL = 4.0  # degrees of freedom of the errors when outliers are weighed
 _ROUGH = 0.05  # a deviation that tells whether there is a gate
 _DOUBT = 1.0  # of the logarithm of its evidence
-_MOST = 0.935  # of the samples that were left out, are to be covered
-_USUAL, _SAFE = 1.1, 15.0  # what is believed before, and the samples that count as much
-_CHOSEN = 4.0
-_WIDEST = 20.0
-_APART = 20.0  # a measurement is taken for no larger, compared with its prediction
-_WORST, _SOON = 4.0, 10  # so few samples tell as much of gates as they hide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -190,8 +185,7 @@ def _estimator(
         base=base,
         power=gate.power if gate is not None else 1.0,
         noise=float(np.sqrt(noise + left + _drift(problem, errors / design.y))),
-        widen=_widened(errors / deviations * _as_predicted(errors / design.y))
-        * _hope(gate, errors / design.y),
+        widen=widening(errors / design.y, deviations / design.y, gate),
         errors=errors / design.y,
         deviations=deviations / design.y,
         sources=_shares(found, weights, design),
@@ -216,31 +210,6 @@ def _factors(covariance: Floats, rows: Floats) -> tuple[Floats, float]:
     _, sizes, right = np.linalg.svd(rows @ root, full_matrices=True)
     left = float((sizes[FACTORS:] ** 2).sum() / len(rows))
     return root @ right[:FACTORS].T, left
-
-
-def _widened(ratios: Floats) -> float:
-    """Return by how much errors exceed what was expected, believed as far as samples go.
-
-    Bursts of slowness come and go, so what most errors need is not enough; and with few samples
-    the solutions that count were chosen for small errors.
-    """
-    n = len(ratios)
-    found = float(np.quantile(np.abs(ratios), _MOST)) / 1.645
-    believed = n**2 / (n**2 + _SAFE**2)
-    return float(np.clip(believed * found + (1 - believed) * _USUAL + _CHOSEN / n, 0.5, _WIDEST))
-
-
-def _as_predicted(errors: Floats) -> Floats:
-    """Return by how much noise is larger relative to a measurement than to its prediction."""
-    return np.asarray(1 / np.maximum(1 - errors, 1 / _APART))
-
-
-def _hope(gate: Gate | None, errors: Floats) -> float:
-    """Return by how much errors are larger on samples that the gates do not know either."""
-    if gate is None:
-        return 1.0
-    found = gate.error / max(float(capped(errors).mean()), 1e-6)
-    return float(np.clip(found, 1.0, _WORST) ** (_SOON / len(errors)))
 
 
 def _shares(found: list[Member], weights: Floats, design: Design) -> Floats:
