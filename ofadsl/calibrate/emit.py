@@ -78,7 +78,7 @@ def emit_latency(estimator: Estimator, target: Target, x: Archs, said: Provenanc
         "digest": said.digest,
         "lengths": lengths,
         "lengths_text": _vector(lengths),
-        "power": estimator.power,
+        "power": int(estimator.power),
         "noise": _number(estimator.noise),
         "widen": _number(estimator.widen),
         "unseen": _unseen(target, x, lengths),
