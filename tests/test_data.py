@@ -340,6 +340,15 @@ def test_exif_that_is_broken_does_no_harm(tmp_path: Path) -> None:
     assert pixels(tmp_path / "b.jpg").shape == (30, 40, 3)
 
 
+def test_a_jpeg_is_decoded_without_its_colours_for_grey(tmp_path: Path) -> None:
+    photo(tmp_path / "a.jpg", 64, 48)
+    box = (0, 0, 64, 48)
+    found, at = decode(tmp_path / "a.jpg", channels=1, size=48, choose=lambda *_: box)
+    assert at == box
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert most_apart(found, image.convert("L")) <= 3
+
+
 def test_a_large_jpeg_is_decoded_at_a_fraction_and_looks_the_same(tmp_path: Path) -> None:
     photo(tmp_path / "a.jpg", 800, 600)
     box = (100, 100, 700, 500)

@@ -79,6 +79,16 @@ def test_progressive_shrinking_sorts_before_widths_and_learns_from_the_largest()
     assert [p.sampler for p in others] == [Uniform(number=n) for n in (1, 2, 2, 4, 4)]
 
 
+def test_later_multiplies_the_rates_of_progressive_shrinking_from_the_depths_on() -> None:
+    checked = checked_space(path_of("mbv3"))
+    rates = {
+        later: [p.rate_scale for p in schedules_of("progressive", checked, {"later": later}).phases]
+        for later in ("1", "3")
+    }
+    assert rates["1"] == pytest.approx([1.0, 0.37, 0.03, 0.09, 0.03, 0.09])
+    assert rates["3"] == pytest.approx([1.0, 0.37, 0.09, 0.27, 0.09, 0.27])
+
+
 def test_each_phase_holds_the_one_before() -> None:
     phases = schedules_of("progressive", checked_space(path_of("attentive_nas"))).phases
     for before, after in itertools.pairwise(phases):
