@@ -54,7 +54,7 @@ def space_of(data: object) -> str | None:
 def read_json(path: Path) -> object:
     """Return what the file holds; it is refused where two readers may see different things."""
     try:
-        text = read_whole(path).decode("utf-8")
+        text = read_whole(path).decode("utf-8-sig")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         message = f"the arch {path} cannot be read: {reason}"
