@@ -197,7 +197,8 @@ def test_a_supernet_computes_what_the_reference_does(name: str, shared: Path) ->
             if apart > limit:  # the reference was computed in float32: it rounds as these do
                 rounded = orders(net.float(), image, arch)
                 limit = 4 * max((found - truth).abs().max() for found in rounded)
-        assert apart <= limit <= 1e-2 * case["logits_mean_abs"]
+                limit = min(limit, 2e-3 * case["logits_mean_abs"])
+        assert apart <= limit
         row = space.module.cost.encode([arch.to_dict()])
         assert space.module.cost.params(row).tolist() == [case["params"]]
         assert space.module.cost.macs(row).tolist() == [case["macs"]]
