@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
 import sys
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from packages import OWN, ROOT, SHIPPED, Compiled, compiled, path_of
+from references import check_reference
 
 from ofadsl import nn
 from ofadsl.expr import evaluate
@@ -189,30 +189,10 @@ def test_a_supernet_computes_what_the_reference_does(name: str, shared: Path) ->
     for case in golden["cases"]:
         arch = family.decode(case["arch"], space.module.Arch, case["resolution"]).arch
         image = torch.from_numpy(fill.image(2, case["resolution"]))
-        logits = torch.tensor(case["logits"])
-        with torch.no_grad():
-            truth = net.double()(image.double(), arch)
-            apart = (truth[:, :16] - logits).abs().max()
-            limit = 1e-4 * case["logits_mean_abs"] + 1e-5
-            if apart > limit:  # the reference was computed in float32: it rounds as these do
-                rounded = orders(net.float(), image, arch)
-                limit = 4 * max((found - truth).abs().max() for found in rounded)
-                limit = min(limit, 2e-3 * case["logits_mean_abs"])
-        assert apart <= limit
+        check_reference(net, image, arch, case=case)
         row = space.module.cost.encode([arch.to_dict()])
         assert space.module.cost.params(row).tolist() == [case["params"]]
         assert space.module.cost.macs(row).tolist() == [case["macs"]]
-
-
-def orders(net: torch.nn.Module, image: torch.Tensor, arch: Any) -> list[torch.Tensor]:
-    """Return the output with sums in several orders, which differ where rounding is amplified."""
-    threads = torch.get_num_threads()
-    found = []
-    for count, form in itertools.product((1, 2), (torch.contiguous_format, torch.channels_last)):
-        torch.set_num_threads(count)
-        found.append(net(image.to(memory_format=form), arch))
-    torch.set_num_threads(threads)
-    return found
 
 
 def _fill(folder: Path) -> Any:
