@@ -20,7 +20,7 @@ from ofadsl.expr.arithmetic import (
     resulting_kind,
     resulting_size,
 )
-from ofadsl.expr.spelling import ATOM, Spelling, spelt, spelt_value
+from ofadsl.expr.spelling import Code, atom, joined, spelt_value
 
 WIDEST = 1024
 """Dimensions that one value depends on."""
@@ -77,12 +77,12 @@ class Expr:
         return apply("%", self, other)
 
     def __str__(self) -> str:
-        return self.spelling(lambda var: var.name)[0]
+        return self.spelling(lambda var: var.name).text
 
     def __repr__(self) -> str:
         return f"<{self}>"
 
-    def spelling(self, name: Callable[[Var], str]) -> Spelling:
+    def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return Python text, with each variable written as ``name`` says."""
         raise NotImplementedError
 
@@ -110,7 +110,7 @@ class Const(Expr):
             and self.value == other.value
         )
 
-    def spelling(self, name: Callable[[Var], str]) -> Spelling:
+    def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return a literal."""
         return spelt_value(self.value)
 
@@ -138,9 +138,9 @@ class Var(Expr):
             isinstance(other, Var) and self.name == other.name and self.values == other.values
         )
 
-    def spelling(self, name: Callable[[Var], str]) -> Spelling:
+    def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return the variable's name."""
-        return name(self), ATOM
+        return atom(name(self))
 
 
 class Apply(Expr):
@@ -173,12 +173,12 @@ class Apply(Expr):
             and self.args == other.args
         )
 
-    def spelling(self, name: Callable[[Var], str]) -> Spelling:
+    def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return the operands, joined."""
         parts = []
         for arg in self.args:  # no comprehension: an expression may be as deep as the stack allows
             parts.append(arg.spelling(name))
-        return spelt(self.op, parts)
+        return joined(self.op, parts)
 
 
 class Unknown(Expr):
@@ -194,9 +194,9 @@ class Unknown(Expr):
         self.table = None
         self._hash = 0
 
-    def spelling(self, name: Callable[[Var], str]) -> Spelling:
+    def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return a mark, which only messages show."""
-        return "?", ATOM
+        return atom("?")
 
 
 TRUE, FALSE = Const(True), Const(False)

@@ -22,6 +22,7 @@ from ofadsl.compiler.emit.text import (
     identifier,
     literal,
     shown_path,
+    spelt_literal,
 )
 from ofadsl.compiler.emit.ways import settled
 from ofadsl.compiler.emit.wrap import WIDTH, canonical, sentence
@@ -38,7 +39,7 @@ from ofadsl.compiler.tree import (
     StageNode,
     TreeNode,
 )
-from ofadsl.expr import Apply, Expr, Var, apply, source
+from ofadsl.expr import Apply, Code, Expr, Var, apply, spelling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +124,13 @@ class _ArchRender(Render):
     def choice(self, name: str, scopes: Scopes) -> None:
         return None
 
-    def channels(self, vals: Vals, computed: str | None = None) -> str | None:
+    def channels(self, vals: Vals, computed: Code | None = None) -> Code | None:
         vals = plain(vals)
         return self.forward(vals, None, (), "") if is_elastic(vals) else None
 
-    def forward(self, vals: Vals, expr: syntax.Expression | None, scopes: Scopes, hint: str) -> str:
+    def forward(
+        self, vals: Vals, expr: syntax.Expression | None, scopes: Scopes, hint: str
+    ) -> Code:
         (value,) = plain(vals)
         if isinstance(value, Apply) and isinstance(self.carried, Apply):
             value = _carrying(value, self.carried)
@@ -207,13 +210,13 @@ class _SupernetWriter(Writer):
         read = self.render.forward
         for index, block in enumerate(node.blocks):
             sizes = [
-                f"{name}={read((values[id(block)],), None, (), name)}"
+                f"{name}={read((values[id(block)],), None, (), name).text}"
                 for name, values in signature.forward.items()
             ]
             exists = apply(">", node.depth, index)
             indent = 8
             if exists.support:
-                self.forward += sentence("if", read((exists,), None, (), ""), 8, ":")
+                self.forward += sentence("if", read((exists,), None, (), "").text, 8, ":")
                 indent = 12
             self.forward += call(f"x = self.{label}[{index}](", ["x", *sizes], indent)
 
@@ -230,9 +233,10 @@ class _SupernetWriter(Writer):
         result = {}
         for name, values in signature.forward.items():
             value = values[id(block)]
-            inside = name == "c_in" and index == 0
-            text = self.render.forward((value,), None, (), name) if inside else None
-            result[name] = text or self._in_loop(value, node, index)
+            if index == 0 and name == "c_in":
+                result[name] = self.render.forward((value,), None, (), name).text
+            else:
+                result[name] = self._in_loop(value, node, index)
         return result
 
     def _in_loop(self, value: object, node: StageNode, index: int) -> str:
@@ -250,7 +254,7 @@ class _SupernetWriter(Writer):
                 return f"{variable}.{arch.in_block[var.name]}"
             return arch.path[var.name]
 
-        return _text(value, read)
+        return _text(value, read).text
 
 
 def _carrying(value: Expr, carried: Expr) -> Expr:
@@ -262,8 +266,11 @@ def _carrying(value: Expr, carried: Expr) -> Expr:
     return Apply(value.op, tuple(_carrying(arg, carried) for arg in value.args))
 
 
-def _text(value: object, read: Callable[[Var], str]) -> str:
-    return canonical(source(value, read)) if isinstance(value, Expr) else literal(value)
+def _text(value: object, read: Callable[[Var], str]) -> Code:
+    if not isinstance(value, Expr):
+        return spelt_literal(value)
+    code = spelling(value, read)
+    return code._replace(text=canonical(code.text))
 
 
 def _module_list(label: str, made: list[tuple[str, tuple[str, ...]]]) -> list[str]:
