@@ -290,6 +290,17 @@ def _identity(op: str, args: tuple[Expr, ...]) -> Expr | None:
     if op in LOGIC or op == "if":
         return _logic_identity(op, args)
     first, last = args[0], args[-1]
+    if op in ("min", "max"):
+        return first if args == (first, first) else None
+    return _whole_identity(op, first, last) if {first.kind, last.kind} == {int} else None
+
+
+def _whole_identity(op: str, first: Expr, last: Expr) -> Expr | None:
+    """Return the simpler equal of an operator on whole numbers.
+
+    Of fractions the same would give other values, or values of another type: `x // 1` rounds, and
+    `(x + 1) - 1` is not always x.
+    """
     left, right = static(first), static(last)
     if op in ("+", "*") and left == (0 if op == "+" else 1):
         return last
@@ -303,7 +314,7 @@ def _identity(op: str, args: tuple[Expr, ...]) -> Expr | None:
         inner = static(first.args[-1])
         if isinstance(inner, int):  # (x + 1) - 1 is x, also deep in a shape
             return apply("+", first.args[0], inner + right)
-    return first if op in ("min", "max") and args == (first, first) else None
+    return None
 
 
 def _logic_identity(op: str, args: tuple[Expr, ...]) -> Expr | None:

@@ -28,17 +28,7 @@ from ofadsl.compiler.emit.ways import settled
 from ofadsl.compiler.emit.wrap import WIDTH, canonical, sentence
 from ofadsl.compiler.emit.writer import Writer
 from ofadsl.compiler.labels import labels
-from ofadsl.compiler.tree import (
-    BlockNode,
-    BranchNode,
-    Checked,
-    IfNode,
-    OneOfNode,
-    ResidualNode,
-    Seq,
-    StageNode,
-    TreeNode,
-)
+from ofadsl.compiler.tree import BlockNode, Checked, Seq, StageNode, inside
 from ofadsl.expr import Apply, Code, Expr, Var, apply, spelling
 
 
@@ -63,9 +53,7 @@ class SupernetText:
 
 def supernet_text(checked: Checked) -> SupernetText:
     """Return the classes and the lines of a supernet."""
-    copies: dict[int, list[BlockNode]] = {}
-    for block in _blocks(checked.body):
-        copies.setdefault(id(block.declaration), []).append(block)
+    copies = _copies(checked.body)
     signatures: dict[int, Signature] = {}
     classes: list[ClassText] = []
     names = set(RESERVED_CLASSES)
@@ -85,29 +73,44 @@ def supernet_text(checked: Checked) -> SupernetText:
     return SupernetText(arch=arch, classes=tuple(classes), init=tuple(writer.init), forward=forward)
 
 
+def _copies(body: Seq) -> dict[int, list[BlockNode]]:
+    """Return the copies of each declared block, of those that others are made of first."""
+    copies: dict[int, list[BlockNode]] = {}
+    inside: dict[int, dict[int, None]] = {}
+    for block in _blocks(body):
+        key = id(block.declaration)
+        copies.setdefault(key, []).append(block)
+        inner = inside.setdefault(key, {})
+        inner.update((id(part.declaration), None) for part in _outermost(block.body))
+    ordered: dict[int, list[BlockNode]] = {}
+    waiting = [(key, False) for key in reversed(copies)]
+    while waiting:  # one copy may lack what another is made of: the order is that of all
+        key, ready = waiting.pop()
+        if ready:
+            ordered[key] = copies[key]
+        elif key not in ordered:
+            waiting.append((key, True))
+            waiting += [(part, False) for part in reversed(inside[key])]
+    return ordered
+
+
 def _blocks(seq: Seq) -> Iterator[BlockNode]:
     """Yield every block, those inside it before it."""
+    for block in _outermost(seq):
+        yield from _blocks(block.body)
+        yield block
+
+
+def _outermost(seq: Seq) -> Iterator[BlockNode]:
+    """Yield the blocks of a body that are inside no other block of it."""
     for node in seq.nodes:
-        for inner in _inner(node):
-            yield from _blocks(inner)
         if isinstance(node, BlockNode):
             yield node
         elif isinstance(node, StageNode):
-            for block in node.blocks:
-                yield from _blocks(block.body)
-                yield block
-
-
-def _inner(node: TreeNode) -> tuple[Seq, ...]:
-    match node:
-        case BlockNode(body=body) | ResidualNode(body=body):
-            return (body,)
-        case IfNode(then=then, orelse=orelse):
-            return tuple(seq for seq in (then, orelse) if seq is not None)
-        case BranchNode(branches=seqs) | OneOfNode(options=seqs):
-            return seqs
-        case _:
-            return ()
+            yield from node.blocks
+        else:
+            for inner in inside(node):
+                yield from _outermost(inner)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,6 +13,7 @@ Declaration = syntax.BlockDecl | syntax.SpaceDecl | syntax.ScheduleDecl
 Item = Statement | syntax.Option | syntax.Import | Declaration | syntax.Phase | syntax.Instruction
 WORDS = {syntax.BlockDecl: "block", syntax.SpaceDecl: "space", syntax.ScheduleDecl: "schedule"}
 
+
 def spell(node: Expression, least: int = LOOSEST) -> str:
     """Return the text of an expression where one that binds at least so tightly is needed."""
     return spelled(node).within(least)
@@ -38,7 +39,9 @@ def spelled(node: Expression) -> Code:  # noqa: C901  (one case a node)
         case syntax.Binary():
             return joined(node.op, (spelled(node.left), spelled(node.right)))
         case syntax.IfElse():
-            return joined("if", [spelled(part) for part in (node.condition, node.then, node.orelse)])
+            return joined(
+                "if", [spelled(part) for part in (node.condition, node.then, node.orelse)]
+            )
         case syntax.RangeLit():
             text = f"{spell(node.low, IF)}..{spell(node.high, IF)}"
             step = "" if node.step is None else f" step {spell(node.step, IF)}"
