@@ -20,7 +20,6 @@ from ofadsl.compiler.schedule.instructions import WORDS as SCHEDULE_WORDS
 from ofadsl.compiler.visible import Names
 from ofadsl.diagnostics import Span
 
-
 _OF_INPUT = frozenset(("in", "resolution"))
 """What is known of the network once its input is declared."""
 
