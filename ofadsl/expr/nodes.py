@@ -317,13 +317,22 @@ def _whole_identity(op: str, first: Expr, last: Expr) -> Expr | None:
     return None
 
 
+def _either(condition: Expr, then: Expr, orelse: Expr) -> Expr | None:
+    """Return ``b`` for ``b if a != b else a``: where it is the other, the two are equal."""
+    if not isinstance(condition, Apply) or condition.op not in ("==", "!="):
+        return None
+    if condition.args not in ((then, orelse), (orelse, then)) or {then.kind, orelse.kind} != {int}:
+        return None
+    return then if condition.op == "!=" else orelse
+
+
 def _logic_identity(op: str, args: tuple[Expr, ...]) -> Expr | None:
     first, last = args[0], args[-1]
     left, right = static(first), static(last)
     if op == "if":
         if isinstance(left, bool):
             return args[1] if left else last
-        return last if args[1] == last else None
+        return last if args[1] == last else _either(*args)
     if op in ("and", "or"):
         neutral = op == "and"
         if (not neutral) in (left, right):
