@@ -21,6 +21,7 @@ from ofadsl.expr import (
     Var,
     apply,
     assignments,
+    bounds,
     combinations,
     evaluate,
     negate,
@@ -84,7 +85,7 @@ class Prover:
 
     def _refute(self, part: Expr, when: Expr) -> Mapping[str, Value] | None:
         if combinations(part.support) > LIMIT:
-            if self.possible(part) == frozenset((True,)):
+            if _apart(part) or self.possible(part) == frozenset((True,)):
                 return None
             return self._solved(part, when)
         found = self._search(part.support, (), part)
@@ -201,6 +202,24 @@ def _combined(op: str, parts: list[frozenset[Value] | None]) -> frozenset[Value]
     except ArithmeticError:  # by a value that is one too many
         return None
     return result if len(result) <= POSSIBLE else None
+
+
+def _apart(part: Expr) -> bool:
+    """Return whether a comparison holds because its sides are never near each other."""
+    if not isinstance(part, Apply) or part.op not in ("<", "<=", ">", ">="):
+        return False
+    if part.args[0].kind is str:
+        return False
+    (low, high), (least, most) = map(bounds, part.args)
+    match part.op:
+        case "<":
+            return high < least
+        case "<=":
+            return high <= least
+        case ">":
+            return low > most
+        case _:
+            return low >= most
 
 
 def _turned(part: Expr) -> Expr:

@@ -175,10 +175,14 @@ class Apply(Expr):
 
     def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return the operands, joined."""
+        op, args = self.op, self.args
+        last = args[-1]
+        if op == "+" and isinstance(last, Const) and isinstance(last.value, int) and last.value < 0:
+            op, args = "-", (args[0], Const(-last.value))
         parts = []
-        for arg in self.args:  # no comprehension: an expression may be as deep as the stack allows
+        for arg in args:  # no comprehension: an expression may be as deep as the stack allows
             parts.append(arg.spelling(name))
-        return joined(self.op, parts)
+        return joined(op, parts)
 
 
 class Unknown(Expr):

@@ -100,6 +100,11 @@ def upper(expr: Expr | Value, *, limit: int = 1 << 16) -> int | float:
     return _bounds(expr, {})[1]
 
 
+def bounds(expr: Expr) -> tuple[int | float, int | float]:
+    """Return numbers that no value of ``expr`` is below or above, from those of its parts."""
+    return _bounds(expr, {})
+
+
 def _number(value: object) -> int | float:
     assert isinstance(value, int | float), value
     return value
