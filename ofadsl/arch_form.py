@@ -12,7 +12,7 @@ import difflib
 import functools
 import itertools
 import reprlib
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +26,13 @@ Choice = int | float | str
 class OneOf:
     """A field that takes one of ``values``; ``json`` is its name in files.
 
-    An ``optional`` one matters to some subnets only; left out, it stands at its first value.
+    ``when`` tells, of the group that holds the field and of the whole arch, whether the field
+    matters to that subnet. Where it does not, the field stands at its first value.
     """
 
     json: str
     values: tuple[Choice, ...]
-    optional: bool = False
+    when: Callable[[Any, Any], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +90,8 @@ class Check:
         choices = {n: s for n, s in declared.items() if isinstance(s, OneOf) and n != "resolution"}
         sections = [*(["resolution"] if "resolution" in declared else [])]
         sections += ["stages"] if stages else []
-        needed = [
-            *sections,
-            *(["choices"] if any(not c.optional for c in choices.values()) else []),
-        ]
+        always = any(choice.when is None for choice in choices.values())
+        needed = [*sections, *(["choices"] if always else [])]
         sections += ["choices"] if choices else []
         self._keys("", data, ["space", *sections], required=needed)
         self._space(data, space)
@@ -109,7 +108,7 @@ class Check:
                     path = f"stages.{stage.json}"
                     fields[name] = self.group(path, inner[stage.json], stage.cls)
         if "choices" in data and choices:
-            names = {s.json: not s.optional for s in choices.values()}
+            names = {s.json: s.when is None for s in choices.values()}
             inner = self._mapping("choices", data["choices"], names)
             for name, choice in choices.items():
                 if choice.json in inner:
@@ -122,7 +121,7 @@ class Check:
         declared = specs(cls)
         names = {n: s.json if isinstance(s, OneOf) else n for n, s in declared.items()}
         before = len(self.report)
-        needed = {names[n]: not (isinstance(s, OneOf) and s.optional) for n, s in declared.items()}
+        needed = {names[n]: getattr(s, "when", None) is None for n, s in declared.items()}
         inner = self._mapping(path, data, needed)
         fields: dict[str, Any] = {}
         for name, spec in declared.items():
@@ -163,6 +162,10 @@ class Check:
         rule = f"depth {depth}" if named else f"every subnet has {depth}"
         help = f"list {_plural(depth)}" + (f", or set depth to {blocks}" if named else "")
         self.add("OFA084", f"{stage} has {_plural(blocks)}, but {rule}", help=help)
+
+    def missing(self, path: str, key: str, who: str = "every") -> None:
+        """Report a value that is not given; ``who`` decides it: every subnet, or this one."""
+        self.add("OFA083", f"{path} is missing", help=f"{who} subnet decides it: add {key}")
 
     def add(self, code: str, message: str, help: str = "") -> None:
         """Report one mistake."""
@@ -218,8 +221,7 @@ class Check:
             self.add("OFA082", more, help=f"allowed here: {_list(names)}")
         for name in required:
             if name not in found:
-                help = f"every subnet decides it: add {name}"
-                self.add("OFA083", f"{prefix}{name} is missing", help=help)
+                self.missing(f"{prefix}{name}", name)
 
 
 _FORM = 'write {"space": ..., "stages": {...}}, as the space shows it'

@@ -6,9 +6,11 @@ cannot be outside their space, their JSON form, and the largest, the smallest an
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -18,14 +20,17 @@ from ofadsl.diagnostics import Diagnostics
 T = TypeVar("T", bound="Choices")
 
 
-def one_of(*values: Choice, json: str | None = None, optional: bool = False) -> Any:
+def one_of(
+    *values: Choice, json: str | None = None, when: Callable[[Any, Any], bool] | None = None
+) -> Any:
     """Declare a field of an arch; ``json`` is its name in files where that is no identifier.
 
-    An ``optional`` field matters to some subnets only, and is the first value where left out.
+    ``when`` tells whether a subnet that has the field needs it, from the group that holds the
+    field and the whole arch. An arch in which it does not matter may leave it out.
     """
-    spec = OneOf(json=json or "", values=values, optional=optional)
-    if optional:
-        return dataclasses.field(default=values[0], metadata={"spec": spec})
+    spec = OneOf(json=json or "", values=values, when=when)
+    if when is not None:
+        return dataclasses.field(default=None, metadata={"spec": spec})
     return _field(spec)
 
 
@@ -52,6 +57,8 @@ class Choices:
         for name, spec in specs(type(self)).items():
             found = getattr(self, name)
             if isinstance(spec, OneOf):
+                if found is None and spec.when is not None:
+                    continue
                 # 3.0 becomes 3, and an int subclass the plain value
                 object.__setattr__(self, name, check.value(spec.json, found, spec))
             elif isinstance(spec, Blocks):
@@ -67,17 +74,6 @@ class Choices:
         if check.report:
             raise Diagnostics(check.report)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the choices as JSON holds them."""
-        values: dict[str, Any] = {}
-        for name, spec in specs(type(self)).items():
-            value = getattr(self, name)
-            if isinstance(spec, OneOf):
-                values[spec.json] = value
-            else:
-                values[name] = [block.to_dict() for block in value]
-        return values
-
 
 def _check_class(check: Check, path: str, found: object, cls: type) -> None:
     if not isinstance(found, cls):
@@ -87,7 +83,7 @@ def _check_class(check: Check, path: str, found: object, cls: type) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arch(Choices):
-    """One subnet of a space."""
+    """One subnet of a space, in one spelling: what does not matter stands at its first value."""
 
     space: ClassVar[str]
     requirements: ClassVar[Any] = ()
@@ -98,6 +94,9 @@ class Arch(Choices):
     def __post_init__(self) -> None:
         Choices.__post_init__(self)
         check = Check()
+        _settle(self, check)
+        if check.report:
+            raise Diagnostics(check.report)
         for holds, text in self.requirements:
             if not holds(self):
                 check.add("OFA085", f"the space requires {text}", help="change one of these values")
@@ -114,18 +113,15 @@ class Arch(Choices):
         return cls(**fields)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the native JSON form."""
+        """Return the native JSON form; what does not matter is left out."""
         form: dict[str, Any] = {"space": self.space}
         stages: dict[str, Any] = {}
-        choices: dict[str, Any] = {}
+        choices = _form(self, self)
+        if "resolution" in choices:
+            form["resolution"] = choices.pop("resolution")
         for name, spec in specs(type(self)).items():
-            value = getattr(self, name)
             if isinstance(spec, Stage):
-                stages[spec.json] = value.to_dict()
-            elif isinstance(spec, OneOf) and name == "resolution":
-                form["resolution"] = value
-            elif isinstance(spec, OneOf):
-                choices[spec.json] = value
+                stages[spec.json] = _form(getattr(self, name), self)
         form |= {"stages": stages} if stages else {}
         return form | ({"choices": choices} if choices else {})
 
@@ -155,6 +151,108 @@ class Arch(Choices):
 
 
 _TRIES = 10_000
+
+
+def _form(group: Choices, arch: Arch) -> dict[str, Any]:
+    """Return the choices of a group that matter to ``arch``, and its blocks, as JSON holds them."""
+    form: dict[str, Any] = {}
+    for name, spec in specs(type(group)).items():
+        value = getattr(group, name)
+        if isinstance(spec, OneOf):
+            if spec.when is None or spec.when(group, arch):
+                form[spec.json] = value
+        elif isinstance(spec, Blocks):
+            form[name] = [_form(block, arch) for block in value]
+    return form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Optional:
+    """A field that matters to some subnets only, and the group that holds it."""
+
+    path: str
+    group: Choices
+    name: str
+    spec: OneOf
+
+    def matters(self, arch: Arch) -> bool:
+        return self.spec.when is None or self.spec.when(self.group, arch)
+
+
+def _settle(arch: Arch, check: Check) -> None:
+    """Give every choice that does not matter its first value; report what matters and is missing.
+
+    What is missing is tried at its last value, then at its first: what matters in both cases does
+    not do so because something else is missing.
+    """
+    fields = _optional_fields(arch)
+    given = [getattr(field.group, field.name) for field in fields]
+    missing: list[list[_Optional]] = []
+    for end in (-1, 0):
+        filled = [
+            field.spec.values[end] if value is None else value
+            for field, value in zip(fields, given, strict=True)
+        ]
+        _set_what_matters(arch, fields, filled)
+        absent = (field for field, value in zip(fields, given, strict=True) if value is None)
+        missing.append([field for field in absent if field.matters(arch)])
+    last, first = missing
+    for field in [field for field in first if field in last] or first:
+        check.missing(field.path, field.spec.json, "this")
+
+
+def _set_what_matters(arch: Arch, fields: list[_Optional], given: list[Choice]) -> None:
+    """Set the fields to what is given, and to the first value where they do not matter.
+
+    What matters may depend on a choice that does not: so until nothing changes.
+    """
+    settled: list[Choice] = []
+    values = given
+    while values != settled:
+        settled = values
+        for field, value in zip(fields, settled, strict=True):
+            object.__setattr__(field.group, field.name, value)
+        values = [
+            value if field.matters(arch) else field.spec.values[0]
+            for field, value in zip(fields, given, strict=True)
+        ]
+
+
+def _optional_fields(arch: Arch) -> list[_Optional]:
+    """Return what may not matter; the groups that hold it are copied, as other archs may too."""
+    fields = _of_group("choices", arch)
+    for name, spec in specs(type(arch)).items():
+        if not isinstance(spec, Stage) or not _is_conditional(spec.cls):
+            continue
+        stage, path = copy.copy(getattr(arch, name)), f"stages.{spec.json}"
+        object.__setattr__(arch, name, stage)
+        fields += _of_group(path, stage)
+        for key in (key for key, inner in specs(spec.cls).items() if isinstance(inner, Blocks)):
+            blocks = tuple(map(copy.copy, getattr(stage, key)))
+            object.__setattr__(stage, key, blocks)
+            for index, block in enumerate(blocks):
+                fields += _of_group(f"{path}.{key}[{index}]", block)
+    return fields
+
+
+def _of_group(path: str, group: Choices) -> list[_Optional]:
+    return [
+        _Optional(path=f"{path}.{spec.json}", group=group, name=name, spec=spec)
+        for name, spec in specs(type(group)).items()
+        if isinstance(spec, OneOf) and spec.when is not None
+    ]
+
+
+@functools.cache
+def _is_conditional(cls: Hashable) -> bool:
+    """Return whether a stage or a block has a field that may not matter."""
+    assert isinstance(cls, type)
+    return any(
+        spec.when is not None
+        if isinstance(spec, OneOf)
+        else isinstance(spec, Blocks) and any(map(_is_conditional, spec.classes))
+        for spec in specs(cls).values()
+    )
 
 
 def _ordered(values: Sequence[Choice]) -> Sequence[Choice]:

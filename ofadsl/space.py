@@ -92,6 +92,15 @@ class Space:
         """Return the value of each dimension by name."""
         return {d.var.name: d.var.values[i] for d, i in zip(self.dims, arch, strict=True)}
 
+    def canonical(self, arch: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the same subnet with 0 for what does not matter to it."""
+        values = self.values(arch)
+        choices = list(arch)
+        for place, dim in enumerate(self.dims):  # a condition mentions what stands before alone
+            if not evaluate(dim.live, values):
+                choices[place], values[dim.var.name] = 0, dim.var.values[0]
+        return tuple(choices)
+
     def contains(self, arch: tuple[int, ...]) -> bool:
         """Return whether the choices meet every requirement."""
         values = self.values(arch)
@@ -121,14 +130,16 @@ class Space:
 
     def to_json(self, arch: tuple[int, ...]) -> dict[str, Any]:
         """Return the arch as arch.json writes it; what does not matter is left out."""
-        values = self.values(arch)
+        values = self.values(self.canonical(arch))
         stages: dict[str, dict[str, Any]] = {}
+        blocks: dict[str, list[dict[str, Any]]] = {}
         choices: dict[str, Value] = {}
         result: dict[str, Any] = {"space": self.name}
         for stage in self.stages:
             depth = values[stage.depth.name]
             assert isinstance(depth, int)
-            stages[stage.name] = {"depth": depth, "blocks": [{} for _ in range(depth)]}
+            stages[stage.name] = {"depth": depth}
+            blocks[stage.name] = [{} for _ in range(depth)]
         for dim in self.dims:
             value = values[dim.var.name]
             if dim.key == "resolution" and dim.stage is None:
@@ -140,10 +151,10 @@ class Space:
             elif dim.block is None:
                 stages[dim.stage][dim.key] = value
             else:
-                stages[dim.stage]["blocks"][dim.block][dim.key] = value
-        for stage in self.stages:
-            if not any(d.stage == stage.name and d.block is not None for d in self.dims):
-                del stages[stage.name]["blocks"]
+                blocks[dim.stage][dim.block][dim.key] = value
+        for dim in self.dims:
+            if dim.stage is not None and dim.block is not None:
+                stages[dim.stage]["blocks"] = blocks[dim.stage]
         result |= {"stages": stages} if stages else {}
         return result | ({"choices": choices} if choices else {})
 

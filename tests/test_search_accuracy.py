@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from ofadsl.search.accuracy.table import looked_up
 from ofadsl.search.accuracy.training import fit_perceptron
 from ofadsl.search.compute import dimensions_of
 from ofadsl.search.front import Archs, Floats
+from tests.damage import damaged
 from tests.packages import ROOT, compiled
 
 SMALL = compiled("small")
@@ -155,11 +158,8 @@ def test_the_method_with_the_least_error_is_chosen_and_its_coverage_counted() ->
     assert 0.8 < found[0].coverage < 0.98
 
 
-@pytest.mark.parametrize("method", [fit_ridge, fit_perceptron])
-def test_a_predictor_is_the_same_after_its_file(tmp_path: Path, method: object) -> None:
-    x = COST.sample(60, np.random.default_rng(0))
-    fit = fit_ridge if method is fit_ridge else fit_perceptron
-    predictor = Predictor(
+def fitted(x: Archs, fit: Any) -> Predictor:
+    return Predictor(
         space="small",
         space_hash=COST.SPACE_HASH,
         metric="top1",
@@ -168,6 +168,21 @@ def test_a_predictor_is_the_same_after_its_file(tmp_path: Path, method: object) 
         bounds=Bounds.of(measured(x)),
         misses=np.array([0.1, 0.2]),
     )
+
+
+def test_a_damaged_predictor_is_read_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "predictor.npz"
+    write_predictor(path, fitted(COST.sample(60, np.random.default_rng(0)), fit_ridge))
+    for other in damaged(path.read_bytes()):
+        path.write_bytes(other)
+        with contextlib.suppress(Diagnostics):
+            read_predictor(path, space_hash=COST.SPACE_HASH, features=FEATURES)
+
+
+@pytest.mark.parametrize("method", [fit_ridge, fit_perceptron])
+def test_a_predictor_is_the_same_after_its_file(tmp_path: Path, method: object) -> None:
+    x = COST.sample(60, np.random.default_rng(0))
+    predictor = fitted(x, fit_ridge if method is fit_ridge else fit_perceptron)
     path = tmp_path / "predictor.npz"
     write_predictor(path, predictor)
     found = read_predictor(path, space_hash=COST.SPACE_HASH, features=FEATURES)

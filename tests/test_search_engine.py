@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from ofadsl.compiler.emit.cost import emit_cost
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import check_text
+from ofadsl.diagnostics import Diagnostics
 from ofadsl.search import genetic
 from ofadsl.search.approach import approach
 from ofadsl.search.domain import Domain, domain_of
@@ -26,6 +28,7 @@ from ofadsl.search.problem import Batch, Problem
 from ofadsl.search.resume import read_state, state_bytes
 from ofadsl.search.solve import Effort, Progress, solve
 from ofadsl.search.thin import spread_out
+from tests.damage import damaged
 from tests.packages import Compiled, compiled
 
 NARROW = """
@@ -232,6 +235,16 @@ def test_what_was_stopped_and_goes_on_is_as_if_it_had_not_been(tmp_path: Path) -
     resumed, straight = solve(task, whole, resume=read), solve(task, whole)
     assert np.array_equal(resumed.front.x, straight.front.x)
     assert resumed.evaluations == straight.evaluations
+
+
+def test_a_damaged_state_is_read_or_refused(tmp_path: Path) -> None:
+    task = problem(compiled("mixed"))
+    path = tmp_path / "state.npz"
+    half = solve(task, Effort(population=20, generations=2, enumerable=0))
+    for other in damaged(state_bytes(half, "mine")):
+        path.write_bytes(other)
+        with contextlib.suppress(Diagnostics):
+            read_state(path, "mine", task)
 
 
 def test_an_interrupted_search_gives_what_it_has() -> None:

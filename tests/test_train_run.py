@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import safetensors
 import torch
+from damage import damaged
 from packages import compiled
 from torch import Tensor
 from trainings import SETTINGS, asked, noise, sandwich, schedule, told, two_phases, weights
@@ -23,7 +25,7 @@ from ofadsl.diagnostics import Diagnostics
 from ofadsl.space import extreme
 from ofadsl.specialize.weights import load_weights
 from ofadsl.train.accuracy import Accuracy
-from ofadsl.train.checkpoint import checkpoints, read_checkpoint
+from ofadsl.train.checkpoint import Checkpoint, checkpoints, read_checkpoint, write_checkpoint
 from ofadsl.train.data.decode import BrokenImageError
 from ofadsl.train.data.prepare import normalised
 from ofadsl.train.distributed import check_device
@@ -204,6 +206,17 @@ def test_a_changed_checkpoint_is_not_taken_for_whole(finished: Path, tmp_path: P
     newest.write_bytes(data)
     with pytest.raises(Diagnostics, match=r"OFA202.*its digest differs"):
         read_checkpoint(newest)
+
+
+def test_a_damaged_checkpoint_is_what_was_written_or_refused(tmp_path: Path) -> None:
+    tensors = {"net/weight": torch.ones(30), "net/steps": torch.tensor(3)}
+    path = write_checkpoint(tmp_path, Checkpoint(step=3, tensors=tensors, record={"epoch": 1}))
+    for data in damaged(path.read_bytes()):
+        path.write_bytes(data)
+        with contextlib.suppress(Diagnostics):
+            found = read_checkpoint(path)  # what was changed is between the entries of its header
+            assert found.record == {"epoch": 1}
+            assert all(torch.equal(tensor, tensors[name]) for name, tensor in found.tensors.items())
 
 
 def test_without_any_whole_checkpoint_the_run_ends_with_their_names(

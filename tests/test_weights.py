@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
+from damage import changed, cut
 from small_supernet import Supernet
 from torch import Tensor
 
 from ofadsl.diagnostics import Diagnostics
-from ofadsl.specialize.weights import load_weights
+from ofadsl.specialize.weights import load_weights, read_tensors
 
 
 @pytest.fixture(name="state")
@@ -114,6 +117,77 @@ def test_files_cut_short_are_refused(
         safetensors.torch.save_file(state, path)
     path.write_bytes(path.read_bytes()[:size])
     assert report(path)[0][0] == "OFA090"
+
+
+STRANGE: dict[str, Callable[[], Tensor]] = {
+    "sparse": lambda: torch.eye(4).to_sparse(),
+    "compressed": lambda: torch.eye(4).to_sparse_csr(),
+    "complex": lambda: torch.zeros(4, dtype=torch.complex64),
+    "float8": lambda: torch.zeros(4).to(torch.float8_e4m3fn),
+    "quantized": lambda: torch.quantize_per_tensor(torch.zeros(4), 0.1, 0, torch.qint8),
+    "nested": lambda: torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]),
+    "elsewhere": lambda: torch.zeros(4, device="meta"),
+    "unsigned": lambda: torch.zeros(4, dtype=torch.uint32),
+}
+
+
+@pytest.mark.parametrize("name", ["head.bias", "other"])
+@pytest.mark.parametrize("kind", STRANGE)
+def test_tensors_that_are_no_plain_numbers_are_refused(
+    tmp_path: Path, state: dict[str, Tensor], kind: str, name: str
+) -> None:
+    with warnings.catch_warnings(action="ignore"):  # torch gives some of them up
+        path = save({**state, name: STRANGE[kind]()}, tmp_path)
+    (found,) = report(path)
+    assert found[0] == "OFA092"
+    assert found[1].startswith(f"{name} is ")
+    assert found[1].endswith(", not plain numbers")
+
+
+def test_eight_bits_are_refused_in_safetensors_too(
+    tmp_path: Path, state: dict[str, Tensor]
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    state["head.bias"] = state["head.bias"].to(torch.float8_e5m2)
+    safetensors.torch.save_file(state, path)
+    assert report(path) == [("OFA092", "head.bias is strided float8_e5m2, not plain numbers")]
+
+
+def write(state: dict[str, Tensor], path: Path, form: str) -> bytes:
+    """Write a checkpoint in one of the forms there are, and return its bytes."""
+    if form == "safetensors":
+        safetensors.torch.save_file(state, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=form == "zip")
+    return path.read_bytes()
+
+
+FORMS = {"zip": "weights.pt", "legacy": "weights.pt", "safetensors": "weights.safetensors"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path, form: str) -> None:
+    path, state = tmp_path / FORMS[form], {"head.bias": torch.ones(10), "other": torch.ones(300)}
+    data = write(state, path, form)
+    for short in cut(data):
+        path.write_bytes(short)
+        with pytest.raises(Diagnostics, match=r"OFA090|OFA091"):  # half a name may be any name
+            read_tensors(path)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_with_other_bytes_is_read_or_refused(
+    tmp_path: Path, state: dict[str, Tensor], form: str
+) -> None:
+    path, supernet = tmp_path / FORMS[form], Supernet()
+    refused = 0
+    for other in changed(write(state, path, form)):
+        path.write_bytes(other)
+        try:
+            load_weights(supernet, path)
+        except Diagnostics:
+            refused += 1
+    assert refused > 50
 
 
 def test_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:

@@ -1006,8 +1006,7 @@ def encode(archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
     given = np.zeros(x.shape, np.bool_)
     for i, arch in enumerate(archs):
         _read(f"archs[{i}]", arch, x[i], given[i])
-    while (extra := (x > 0) & ~_live(x)).any():
-        x[extra] = 0  # what does not matter may be there, and says nothing
+    x = _settled(x)
     for i, d in np.argwhere(_live(x) & ~given)[:1]:
         path = _shown(f"archs[{i}]", _path(_DIMS[d]))
         raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
@@ -1019,7 +1018,7 @@ def encode(archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
 
 def decode(x: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
     """Return archs as arch.json writes them; what does not matter is left out."""
-    rows = _inside(_shaped(x))
+    rows = _settled(_inside(_shaped(x)))
     return [_arch(row, live) for row, live in zip(rows.tolist(), _live(rows).tolist(), strict=True)]
 
 
@@ -1118,6 +1117,14 @@ def _live(x: NDArray[np.uint8]) -> NDArray[np.bool_]:
     for name, condition in _LIVE.items():
         live[:, DIMS.index(name)] = _holds(condition, x)
     return live
+
+
+def _settled(x: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return archs with 0 for what does not matter, on which may depend what else does not."""
+    rows, settled = x, x * _live(x)
+    while (rows != settled).any():
+        rows, settled = settled, x * _live(settled)
+    return rows
 
 
 def _arch(row: list[int], live: list[bool]) -> dict[str, Any]:

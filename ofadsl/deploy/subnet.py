@@ -44,7 +44,7 @@ def read_subnet(folder: Path) -> Subnet:
         if not isinstance(preprocessing, dict | None):
             raise ValueError("preprocessing is no mapping")
         source = (folder / "subnet.py").read_text(encoding="utf-8")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         why = f"{type(error).__name__}: {str(error)[:200]}"
         if isinstance(error, OSError):
             why = f"{Path(error.filename).name}: {(error.strerror or str(error)).lower()}"

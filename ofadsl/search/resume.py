@@ -9,13 +9,13 @@ import hashlib
 import io
 import itertools
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from ofadsl.diagnostics import fault
+from ofadsl.search.arrays import read_arrays
 from ofadsl.search.genetic import State
 from ofadsl.search.problem import Problem
 from ofadsl.search.solve import Progress
@@ -54,13 +54,14 @@ def _seen(state: State, evaluations: int) -> list[int]:
 def read_state(path: Path, search: str, problem: Problem) -> Progress:
     """Return the search of a file; OFA235 where it is another, or none."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            head = json.loads(str(file["head"][()]))
-            arrays = {name: np.array(file[name]) for name in _ARRAYS}
+        found = read_arrays(path)
+        head = json.loads(str(found["head"][()]))
+        arrays = {name: found[name] for name in _ARRAYS}
+        evaluations, generation = map(int, arrays["counts"].tolist())
     except FileNotFoundError as error:
         message = f"there is no search to go on with: {path} is not there"
         raise fault("OFA235", message, help="leave --resume out") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         message = f"{path} is no state of a search"
         raise fault("OFA235", message, help="leave --resume out") from error
     if not isinstance(head, dict) or head.get("search") != search:
@@ -73,7 +74,6 @@ def read_state(path: Path, search: str, problem: Problem) -> Progress:
         if x.dtype != np.uint8 or x.ndim != 2 or not problem.domain.inside(x):
             raise fault("OFA235", f"{path} holds archs of another space")
         evaluated[name] = problem.evaluate(x)
-    evaluations, generation = arrays["counts"].tolist()
     state = None
     if generation >= 0:
         state = State(

@@ -39,6 +39,7 @@ def _decoded(data: object, arch: type[Arch], resolution: int | None) -> Decoded:
     if isinstance(data, Mapping):
         for family in FAMILIES:
             if family.is_arch(data.keys()):
+                family.check_space(arch)
                 return family.decode(data, arch, resolution)
         if resolution is not None and "resolution" not in data:
             data = {**data, "resolution": resolution}

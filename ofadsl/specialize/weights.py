@@ -10,6 +10,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import pickle
+import re
+import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,17 +105,28 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         message = f"the weights {path} cannot be read: {reason}"
         raise fault("OFA090", message, help="give the path of a checkpoint") from error
     if path.suffix == ".safetensors" or start[8:9] == b"{":
-        return _read_safetensors(path)
-    if not start.startswith(_PICKLES):
+        tensors = _read_safetensors(path)
+    elif start.startswith(_PICKLES):
+        tensors = _state_dict(path, _read_pickle(path))
+    else:
         raise fault("OFA090", f"{path} is no checkpoint", help="give a .safetensors or .pt file")
-    return _state_dict(path, _read_pickle(path))
+    strange = [name for name, tensor in tensors.items() if not _is_plain(tensor)]
+    report = _capped(
+        "OFA092",
+        [f"{name} is {_form(tensors[name])}, not plain numbers" for name in strange],
+        ["save it dense, as floating point"] * len(strange),
+    )
+    if report:
+        raise Diagnostics(report)
+    return tensors
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)
-    except safetensors.SafetensorError as error:
-        message = f"{path} is no whole safetensors file: {error}"
+    except Exception as error:  # of a form that it does not know it raises more than its own
+        reason = " ".join(str(error).split())[:160]
+        message = f"{path} is no whole safetensors file: {reason}"
         raise fault("OFA090", message, help="copy or download it again") from error
 
 
@@ -129,34 +142,24 @@ def _is_trained(path: Path) -> bool:
         return False
 
 
-_BROKEN = (
-    RuntimeError,
-    EOFError,
-    ValueError,
-    KeyError,
-    OSError,
-    AssertionError,
-    AttributeError,
-    TypeError,
-    IndexError,
-)
-"""What torch raises on a file that was cut short or changed."""
-
-
 def _read_pickle(path: Path) -> object:
     try:
-        found: object = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        message = f"{path} holds more than tensors, and reading it could run code"
-        help = "save the state dict alone: torch.save(model.state_dict(), path)"
-        raise fault("OFA091", message, help=help) from error
-    except _BROKEN as error:
+        with warnings.catch_warnings(action="ignore"):  # of forms that torch is to give up
+            found: object = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises anything at all on a file that was changed
+        if isinstance(error, pickle.UnpicklingError) and _CODE.search(str(error)):
+            message = f"{path} holds more than tensors, and reading it could run code"
+            help = f"{_ALONE}; if that is what was saved, copy or download it again"
+            raise fault("OFA091", message, help=help) from error
         message = f"{path} is no whole checkpoint"
         raise fault("OFA090", message, help="copy or download it again") from error
     return found
 
 
+_CODE = re.compile("global|allowlist|unrecognized function", re.IGNORECASE)
+"""What torch says of a file that names what is no tensor; else the file is damaged."""
 _PICKLES = (b"PK\x03\x04", b"\x80")  # what torch writes today, and wrote before 1.6
+_ALONE = "save the state dict alone: torch.save(model.state_dict(), path)"
 _WRAPPERS = ("state_dict", "model", "supernet")
 
 
@@ -170,8 +173,7 @@ def _state_dict(path: Path, found: object) -> dict[str, Tensor]:
     )
     if not isinstance(found, Mapping) or not found or not named:
         message = f"{path} is no state dict, a mapping of names to tensors"
-        help = "save the state dict alone: torch.save(model.state_dict(), path)"
-        raise fault("OFA092", message, help=help)
+        raise fault("OFA092", message, help=_ALONE)
     prefix = "module."  # of DistributedDataParallel
     if all(name.startswith(prefix) for name in found):
         return {name.removeprefix(prefix): value for name, value in found.items()}
@@ -186,8 +188,12 @@ def _compare(
     extra = [name for name in keys if name not in own]
     both = [name for name in own if name in keys]
     shapes = [name for name in both if own[name].shape != read[keys[name]].shape]
-    strange = [name for name in both if not _dense(own[name], read[keys[name]])]
-    broken = [n for n in both if n not in strange and not _finite(read[keys[n]])]
+    strange = [
+        name
+        for name in both
+        if own[name].is_floating_point() != read[keys[name]].is_floating_point()
+    ]
+    broken = [n for n in both if n not in (*strange, *shapes) and not _finite(read[keys[n]])]
     report = _capped(
         "OFA093",
         [f"the checkpoint has no {name}" for name in missing],
@@ -222,14 +228,27 @@ _OTHER_SHAPE = (
 )
 
 
-def _dense(own: Tensor, read: Tensor) -> bool:
-    """Return whether a tensor can be copied as it is: dense, real, of the same kind of number."""
-    plain = read.layout == torch.strided and read.device.type == "cpu" and not read.is_quantized
-    return plain and read.is_floating_point() == own.is_floating_point() and not read.is_complex()
+_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Return whether a tensor is dense and real, of numbers that torch computes with on a CPU."""
+    dense = tensor.layout == torch.strided and tensor.device.type == "cpu"
+    if not dense or tensor.is_nested or tensor.is_quantized or tensor.is_complex():
+        return False
+    return tensor.dtype in _FLOATS if tensor.is_floating_point() else tensor.dtype in _WHOLE
+
+
+_WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def _form(tensor: Tensor) -> str:
-    return f"{str(tensor.layout).removeprefix('torch.')} {str(tensor.dtype).removeprefix('torch.')}"
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_nested:
+        return f"nested {kind}"
+    if tensor.device.type != "cpu":
+        return f"{kind} on the device {tensor.device.type}"
+    return f"{str(tensor.layout).removeprefix('torch.')} {kind}"
 
 
 def _capped(code: str, messages: list[str], helps: list[str]) -> list[Diagnostic]:

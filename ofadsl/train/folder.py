@@ -106,7 +106,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(line, dict) and isinstance(line.get("step"), int):
             yield line
@@ -115,7 +115,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 def _compare(path: Path, asked: Mapping[str, Any]) -> None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         message = f"{path} cannot be read, so this may be another run"
         raise fault("OFA201", message, help="restore it, or give another -o") from error
     before, now = _flat(found), _flat(json.loads(json.dumps(asked)))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ofadsl.compiler.emit.text import RESERVED_CHOICES, call, camel, identifier, literal
+from ofadsl.compiler.emit.wrap import WIDTH, canonical
 from ofadsl.compiler.tree import Checked, StageNode
-from ofadsl.expr import TRUE, Value, apply, source
+from ofadsl.expr import TRUE, Apply, Expr, Value, Var, apply, conjunction, source
 from ofadsl.space import Dim, Requirement, Space, extreme
 
 
@@ -70,13 +71,14 @@ def arch_text(checked: Checked) -> ArchText:
     fields_of = {_field(dim) for dim in space.dims}
     classes = _Classes(taken=frozenset((*fields_of, *(stage.name for stage in space.stages))))
     stages = {node.name: node for node in checked.body.nodes if isinstance(node, StageNode)}
-    fields = [*_fields(space, tuple(d for d in space.dims if d.stage is None))]
+    path, in_block = _paths(space)
+    when = _conditions(space, path)
+    fields = _fields(tuple(d for d in space.dims if d.stage is None), when)
     for stage in space.stages:
-        name = _stage_class(space, stages[stage.name], classes)
+        name = _stage_class(space, stages[stage.name], classes, when)
         own = identifier(stage.name, RESERVED_CHOICES)
         said = [f'json="{stage.name}"'] if own != stage.name else []
         fields += _declared(f"{own}: {name} = nn.stage(", [name, *said])
-    path, in_block = _paths(space)
     lines = [
         f'space: ClassVar[str] = "{space.name}"',
         *fields,
@@ -91,11 +93,11 @@ def arch_text(checked: Checked) -> ArchText:
     )
 
 
-def _stage_class(space: Space, node: StageNode, classes: _Classes) -> str:
+def _stage_class(space: Space, node: StageNode, classes: _Classes, when: Mapping[str, str]) -> str:
     dims = [d for d in space.dims if d.stage == node.name]
-    lines = [*_fields(space, tuple(d for d in dims if d.block is None))]
+    lines = _fields(tuple(d for d in dims if d.block is None), when)
     blocks = [
-        _fields(space, tuple(d for d in dims if d.block == i)) for i in range(len(node.blocks))
+        _fields(tuple(d for d in dims if d.block == i), when) for i in range(len(node.blocks))
     ]
     name = camel(node.blocks[0].declaration.name.text)
     if any(blocks):
@@ -115,25 +117,57 @@ def _declared(head: str, args: list[str]) -> list[str]:
 _INDENT = 4
 
 
-def _fields(space: Space, dims: tuple[Dim, ...]) -> list[str]:
+def _fields(dims: tuple[Dim, ...], when: Mapping[str, str]) -> list[str]:
     lines = []
     for dim in dims:
         name = _field(dim)
         values = _values(dim.var.values)
         if name != dim.key:
             values.append(f'json="{dim.key}"')
-        if _optional(space, dim):
-            values.append("optional=True")
-        lines += _declared(f"{name}: {_kind(dim.var.values)} = nn.one_of(", values)
+        if dim.var.name in when:
+            values.append(f"when={when[dim.var.name]}")
+        head = f"{name}: {_kind(dim.var.values)} = nn.one_of("
+        if dim.var.name in when and _INDENT * 2 + len(values[-1]) + 1 > WIDTH:
+            whole = f"{head}{', '.join(values)})  # noqa: E501"
+            lines += ["# fmt: off", whole, "# fmt: on"]
+        else:
+            lines += _declared(head, values)
     return lines
 
 
-def _optional(space: Space, dim: Dim) -> bool:
-    """Return whether some subnets that have the stage and block of ``dim`` do not need it."""
-    if dim.block is None:
-        return dim.live != TRUE
-    depth = next(stage.depth for stage in space.stages if stage.name == dim.stage)
-    return dim.live != apply(">", depth, dim.block)
+def _conditions(space: Space, path: Mapping[str, str]) -> dict[str, str]:
+    """Return when a dimension matters to subnets that have its field, as a function.
+
+    It takes the group that holds the field, and the whole arch.
+    """
+    depths = {stage.name: stage.depth for stage in space.stages}
+    found = {}
+    for dim in space.dims:
+        parts = list(_conjuncts(dim.live))
+        if dim.stage is not None and dim.block is not None:
+            there = apply(">", depths[dim.stage], dim.block)
+            parts = [part for part in parts if part != there]  # else there is no such field
+        condition = conjunction(parts)
+        if condition == TRUE:
+            continue
+        holder = path[dim.var.name].removesuffix(_field(dim))
+        own = "arch." if dim.stage is None else "stage." if dim.block is None else "block."
+
+        def read(var: Var, holder: str = holder, own: str = own) -> str:
+            return path[var.name].replace(holder, own)
+
+        others = "_" if dim.stage is None else "arch"
+        text = canonical(source(condition, read))
+        found[dim.var.name] = f"lambda {own.removesuffix('.')}, {others}: {text}"
+    return found
+
+
+def _conjuncts(condition: Expr) -> Iterator[Expr]:
+    if isinstance(condition, Apply) and condition.op == "and":
+        for part in condition.args:
+            yield from _conjuncts(part)
+    else:
+        yield condition
 
 
 def _field(dim: Dim) -> str:

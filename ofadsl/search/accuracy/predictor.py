@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from ofadsl.search.accuracy.features import Features
 from ofadsl.search.accuracy.fit import Model, half_width
 from ofadsl.search.accuracy.perceptron import Perceptron
 from ofadsl.search.accuracy.ridge import Quadric
+from ofadsl.search.arrays import read_arrays
 from ofadsl.search.front import Archs, Floats
 
 _VERSION = 2
-_LARGEST = 1 << 28  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,16 +82,13 @@ def write_predictor(path: Path, predictor: Predictor) -> None:
 def read_predictor(path: Path, *, space_hash: str, features: Features) -> Predictor:
     """Return the predictor of a file; OFA232 where it is none, OFA231 where of another space."""
     try:
-        if path.stat().st_size > _LARGEST:
-            raise _no_predictor(path, "it is too large")
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: np.array(file[name]) for name in file.files}
+        arrays = read_arrays(path)
         head = json.loads(str(arrays.pop("head")[()]))
         predictor = _predictor(head, arrays)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise fault("OFA232", f"{path} cannot be read: {reason}") from error
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise _no_predictor(path, str(error)[:80]) from error
     if predictor.space_hash != space_hash:
         message = f"{path} predicts archs of {predictor.space[:60]}, not of this space"

@@ -37,9 +37,6 @@ def decode(data: Mapping[str, object], arch: type[Arch], resolution: int | None)
     check = Check()
     notes = _other_keys(check, data)
     stages = stage_classes(arch)
-    if not {"stem_width", "last_width"} <= specs(arch).keys():
-        check.add("OFA086", f"{arch.space} is no space of AttentiveNAS", help="take another space")
-        raise Diagnostics(check.report)
     widths = read_list(check, "width", data, len(stages) + 2, _FORM)
     lists = {key: read_list(check, key, data, len(stages), _FORM) for key in _LISTS}
     form: dict[str, object] = {}
@@ -111,6 +108,8 @@ def rename(foreign: Collection[str], ours: Collection[str]) -> Renamed:
 FAMILY = Family(
     name="AttentiveNAS or AlphaNet",
     is_arch=is_arch,
+    choices=r"resolution|stem_width|last_width|\w+\.(?:depth|width|kernel|expand)",
+    needed=("resolution", "stem_width", "last_width"),
     decode=decode,
     is_checkpoint=is_checkpoint,
     rename=rename,

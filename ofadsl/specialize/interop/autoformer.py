@@ -37,11 +37,8 @@ def decode(data: Mapping[str, object], arch: type[Arch], resolution: int | None)
     for key in data:
         if key not in ("layer_num", "embed_dim", "resolution", *_LISTS):
             check.add("OFA082", f"{str(key)[:80]} is no key of such an arch", help=_FORM)
-    stages = stage_classes(arch)
-    layers, embed = stages.get("layers"), specs(arch).get("embed")
-    if layers is None or not isinstance(embed, OneOf):
-        check.add("OFA086", f"{arch.space} is no space of AutoFormer", help="take another space")
-        raise Diagnostics(check.report)
+    layers, embed = stage_classes(arch)["layers"], specs(arch)["embed"]
+    assert isinstance(embed, OneOf)
     depth = _depth(check, data, layers)
     rule, help = f"layer_num is {depth}", "give one entry for each layer"
     lists = {
@@ -130,6 +127,8 @@ def rename(foreign: Collection[str], ours: Collection[str]) -> Renamed:
 FAMILY = Family(
     name="AutoFormer",
     is_arch=is_arch,
+    choices=r"resolution|embed|layers\.depth|layers\.blocks\.(?:ratio|heads)",
+    needed=("resolution", "embed", "layers.depth", "layers.blocks.ratio", "layers.blocks.heads"),
     decode=decode,
     is_checkpoint=is_checkpoint,
     rename=rename,

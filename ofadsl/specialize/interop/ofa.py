@@ -173,6 +173,8 @@ def _names(key: str, blocks: Sequence[str]) -> Iterator[str]:
 FAMILY = Family(
     name="OFA-MobileNetV3 or OFA-ProxylessNAS",
     is_arch=is_arch,
+    choices=r"resolution|\w+\.depth|\w+\.blocks\.(?:.+\.)?(?:kernel|expand)",
+    needed=(),
     decode=decode,
     is_checkpoint=is_checkpoint,
     rename=rename,

@@ -24,6 +24,7 @@ from ofadsl.specialize.interop.lists import (
 
 _FORM = 'an OFA-ResNet arch is {"d": [5 entries], "e": [18], "w": [6], "r": 224}'
 _STAGES = ("s1", "s2", "s3", "s4")
+_NEEDED = tuple(f"{s}.{key}" for s in _STAGES for key in ("depth", "width", "blocks.expand"))
 
 
 def is_arch(keys: Collection[str]) -> bool:
@@ -109,6 +110,8 @@ def _layer(path: str, conv: str, bn: str) -> Rules:
 FAMILY = Family(
     name="OFA-ResNet50D",
     is_arch=is_arch,
+    choices=r"resolution|stem_mid|stem_out|stem_deep\.depth|s[1-4]\.(?:depth|width|blocks\.expand)",
+    needed=("resolution", "stem_mid", "stem_out", "stem_deep.depth", *_NEEDED),
     decode=decode,
     is_checkpoint=is_checkpoint,
     rename=rename,
