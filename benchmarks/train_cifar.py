@@ -43,8 +43,11 @@ With the rates of the digits they have 7.5 times as much, in proportion to the o
 def main() -> None:
     options = arguments()
     torch.set_num_threads(options.threads)
-    with held(options.output / "run"):
-        measure(options)
+    try:
+        with held(options.output / "run"):
+            measure(options)
+    except BlockingIOError:
+        raise SystemExit(f"{options.output} is being worked on by another process") from None
 
 
 def measure(options: argparse.Namespace) -> None:
