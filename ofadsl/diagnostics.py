@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 NEWLINE = re.compile("\n")
 
@@ -71,7 +72,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One mistake: the rule (``message``), the value found (``label``), the repair (``help``)."""
+    """One mistake: the rule (``message``), the value found (``label``), the repair (``help``).
+
+    A warning is not a mistake: what it speaks of works, and is hardly what was meant.
+    """
 
     code: str
     message: str
@@ -79,6 +83,7 @@ class Diagnostic:
     label: str = ""
     help: str = ""
     notes: tuple[tuple[Span, str], ...] = ()
+    severity: Literal["error", "warning"] = "error"
 
 
 class Diagnostics(Exception):
@@ -122,8 +127,9 @@ def render(items: Iterable[Diagnostic], *, color: bool = False) -> str:
 
 
 # Styles are single characters of a private range until the end, so that they are easy to leave out.
-RED, BLUE, BOLD, PLAIN = "\ue000", "\ue001", "\ue002", "\ue003"
-ANSI = {RED: "\x1b[1;31m", BLUE: "\x1b[1;34m", BOLD: "\x1b[1m", PLAIN: "\x1b[0m"}
+RED, YELLOW, BLUE, BOLD, PLAIN = "\ue000", "\ue001", "\ue002", "\ue003", "\ue004"
+ANSI = {RED: "\x1b[1;31m", YELLOW: "\x1b[1;33m", BLUE: "\x1b[1;34m"}
+ANSI |= {BOLD: "\x1b[1m", PLAIN: "\x1b[0m"}
 MARK = re.compile(f"[{RED}-{PLAIN}]")
 TAB = 4
 WIDTH = 100  # columns of a source line that are shown
@@ -134,9 +140,11 @@ def lines(item: Diagnostic) -> Iterator[str]:
     """Yield the lines of one report."""
     spans = [span for span in (item.span, *(span for span, _ in item.notes)) if span is not None]
     gutter = max((len(str(span.line)) for span in spans), default=1)
-    yield f"{RED}error[{visible(item.code)}]{PLAIN}{BOLD}: {visible(item.message)}{PLAIN}"
+    style = RED if item.severity == "error" else YELLOW
+    head = f"{item.severity}[{visible(item.code)}]"
+    yield f"{style}{head}{PLAIN}{BOLD}: {visible(item.message)}{PLAIN}"
     if item.span is not None:
-        yield from snippet(item.span, item.label, RED, gutter)
+        yield from snippet(item.span, item.label, style, gutter)
     for i, line in enumerate(item.help.splitlines()):
         head = f"{BLUE}={PLAIN} {BOLD}help{PLAIN}:" if i == 0 else "       "
         yield f"{' ' * gutter} {head} {visible(line)}"

@@ -87,6 +87,7 @@ def meant(plain: object, env: dict[str, Value]) -> Value:
 
 
 leaves = st.sampled_from(VARS).map(leaf) | st.integers(-4, 40).map(leaf)
+leaves |= st.sampled_from((0.0, 1.0, -1.0, 0.1, 2.5)).map(leaf)
 positive = st.sampled_from((*VARS[:3], 1, 2, 8)).map(leaf)
 
 
@@ -109,7 +110,33 @@ archs = st.fixed_dictionaries({var.name: st.sampled_from(var.values) for var in 
 
 @given(numbers, archs)
 def test_simplifying_keeps_the_value(plain: Plain, arch: dict[str, Value]) -> None:
-    assert evaluate(plain[0], arch) == pytest.approx(meant(plain[1], arch), rel=1e-12)
+    """Exactly, and in type: 1, 1.0 and True are equal, and differ as text."""
+    value, wanted = evaluate(plain[0], arch), meant(plain[1], arch)
+    assert value == wanted
+    assert type(value) is type(wanted)
+
+
+@pytest.mark.parametrize("value", [Var("half", (1.5, 2.5)), Var("mixed", (0.1, 2))])
+@pytest.mark.parametrize(
+    ("op", "constant", "turned"),
+    [
+        (op, constant, turned)
+        for op in ("+", "-", "*", "//", "min", "max")
+        for constant in (0, 1, 1.0)
+        for turned in (False, True)
+        if turned or (op, constant) != ("//", 0)
+    ],
+)
+def test_no_rule_for_whole_numbers_is_used_for_fractions(
+    value: Var, constant: float, op: str, turned: bool
+) -> None:
+    operands = (constant, value) if turned else (value, constant)
+    again = (op, *operands)
+    simplified = apply("-", apply("+", apply(op, *operands), 1), 1)
+    for env in assignments((value,)):
+        wanted = meant(again, env)
+        assert evaluate(apply(op, *operands), env) == wanted
+        assert evaluate(simplified, env) == wanted + 1 - 1  # type: ignore[operator]
 
 
 @given(numbers, archs)
@@ -170,6 +197,9 @@ kernel, expand, width, depth, ratio, wide, far = VARS
         (kernel * 1, "kernel"),
         (kernel * 0, "0"),
         (kernel - 1 + 1, "kernel"),
+        (apply("//", kernel, 1), "kernel"),
+        (apply("//", ratio, 1), "ratio // 1"),
+        (apply("min", ratio, ratio), "ratio"),
         ((kernel + 2) - 1, "kernel + 1"),
         (2 - kernel, "2 - kernel"),
         (kernel - (expand - kernel), "kernel - (expand - kernel)"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ofadsl.cli.group import fail
+from ofadsl.cli.group import fail, warn
 from ofadsl.cli.options import FILE, JSON, SET
 from ofadsl.cli.printing import print_json
 
@@ -32,6 +32,7 @@ def check(files: tuple[Path, ...], settings: Mapping[str, str], as_json: bool) -
     from ofadsl.diagnostics import Diagnostics
 
     found: list[Diagnostic] = []
+    warned: list[Diagnostic] = []
     spaces: list[dict[str, str]] = []
     for file in files:
         try:
@@ -39,14 +40,18 @@ def check(files: tuple[Path, ...], settings: Mapping[str, str], as_json: bool) -
         except Diagnostics as report:
             found += report.items
             continue
+        warned += () if checked is None else checked.warnings
         if not as_json:
             click.echo(_described(file, checked))
         elif checked is not None:
             spaces.append({"file": str(file), "space": checked.space.name})
     if as_json:
-        print_json({"diagnostics": [_as_json(d) for d in found], "spaces": spaces})
-    elif found:
-        fail(Diagnostics(found))
+        shown = [_as_json(d) for d in (*found, *warned)]
+        print_json({"diagnostics": shown, "spaces": spaces})
+    else:
+        warn(warned)
+        if found:
+            fail(Diagnostics(found))
     sys.exit(1 if found else 0)
 
 
@@ -63,6 +68,7 @@ def _as_json(diagnostic: Any) -> dict[str, object]:
     span = diagnostic.span
     return {
         "code": diagnostic.code,
+        "severity": diagnostic.severity,
         "message": diagnostic.message,
         "label": diagnostic.label,
         "help": diagnostic.help,

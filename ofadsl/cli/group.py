@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from ofadsl.diagnostics import Diagnostics
+    from ofadsl.diagnostics import Diagnostic, Diagnostics
 
 REPORT = "this is a mistake of ofadsl, not yours: please report it with the lines above"
 
@@ -79,8 +79,14 @@ class Group(click.Group):
 
 def fail(report: Diagnostics) -> None:
     """Print diagnostics and end."""
+    warn(report.items)
+    sys.exit(1)
+
+
+def warn(items: Sequence[Diagnostic]) -> None:
+    """Print diagnostics to the error stream, if there are any."""
     from ofadsl.diagnostics import render
 
     color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-    click.echo(render(report.items, color=color), err=True, color=color)
-    sys.exit(1)
+    if items:
+        click.echo(render(items, color=color), err=True, color=color)

@@ -5,17 +5,17 @@ Schedules that stand beside a space are checked against it; those alone for what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.declarations import options
 from ofadsl.compiler.elaborate import Elaborator
 from ofadsl.compiler.evaluate import Evaluator
-from ofadsl.compiler.flow import UNKNOWN_SHAPE, Block, Flow, SpaceTooLargeError
+from ofadsl.compiler.flow import UNKNOWN_SHAPE, Block, Flow, SpaceTooLargeError, output
 from ofadsl.compiler.names import WORDS
-from ofadsl.compiler.program import Program
+from ofadsl.compiler.program import Program, statements
 from ofadsl.compiler.prove import Prover
 from ofadsl.compiler.report import EnoughError, Report
 from ofadsl.compiler.require import requirements
@@ -23,8 +23,8 @@ from ofadsl.compiler.resolve import resolve
 from ofadsl.compiler.scope import Choices, Place, Scope
 from ofadsl.compiler.settings import bind_parameters
 from ofadsl.compiler.tally import tallies, tally
-from ofadsl.compiler.tree import Checked
-from ofadsl.diagnostics import Span
+from ofadsl.compiler.tree import Checked, IfNode, OpNode, ResidualNode, Seq, inside
+from ofadsl.diagnostics import Diagnostic, Span
 from ofadsl.expr import UNKNOWN, Expr, Var, static
 from ofadsl.graph import Shape
 from ofadsl.space import CoupledError, Requirement, Space
@@ -71,6 +71,7 @@ def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
     _schedules(program, checked, values)
     values.finish()
     assert checked is not None
+    _assert_known(checked.body)
     return checked
 
 
@@ -139,7 +140,13 @@ def _read(task: Task, report: Report, given: tuple[Expr, ...]) -> Checked | None
     resolution = x.spatial[0]
     if not isinstance(resolution, Var):
         return None  # reported with the input
-    return Checked(space=space, declaration=task.space, resolution=resolution, body=body)
+    return Checked(
+        space=space,
+        declaration=task.space,
+        resolution=resolution,
+        body=body,
+        warnings=tuple(_never_taken(task, elaborator)),
+    )
 
 
 def _flow(x: Shape, scope: Scope, names: Mapping[int, str] | None = None) -> Flow:
@@ -196,6 +203,62 @@ def _image(
         return Shape(channels=count, spatial=(UNKNOWN, UNKNOWN))
     resolution = evaluator.dims.make("resolution", sizes.values, NOWHERE, size.span)
     return Shape(channels=count, spatial=(resolution, resolution))
+
+
+def _never_taken(task: Task, elaborator: Elaborator) -> Iterator[Diagnostic]:
+    """Yield a warning for each way of an `if` that no subnet takes, whatever the parameters.
+
+    A condition that speaks of parameters, or of what comes into a block, may hold elsewhere.
+    """
+    own = [block for block, file in task.program.blocks() if file in task.program.files]
+    declarations: tuple[syntax.SpaceDecl | syntax.BlockDecl, ...] = (task.space, *own)
+    for declaration in declarations:
+        general = {parameter.name.text for parameter in declaration.parameters}
+        general.update(() if declaration is task.space else ("in",))
+        for statement in statements(declaration.body):
+            if isinstance(statement, syntax.Let) and _mentions(statement.value, general):
+                general.add(statement.name.text)
+            if not isinstance(statement, syntax.If) or _mentions(statement.condition, general):
+                continue
+            taken = elaborator.ways.get(id(statement), {True, False})
+            for way, body, said in (
+                (True, statement.then, "this never holds"),
+                (False, statement.orelse, "this always holds"),
+            ):
+                if body and way not in taken:
+                    yield Diagnostic(
+                        code="OFA076",
+                        message="no subnet has one way of this `if`",
+                        span=statement.condition.span,
+                        label=said,
+                        help=f"leave out what stands {'here' if way else 'behind `else`'}",
+                        severity="warning",
+                    )
+
+
+def _mentions(expression: syntax.Expression, names: set[str]) -> bool:
+    parts = list(syntax.walk(expression))
+    found = {e.text for e in parts if isinstance(e, syntax.Name)}
+    found |= {e.function.text for e in parts if isinstance(e, syntax.Apply)}
+    return not names.isdisjoint(found)
+
+
+def _assert_known(seq: Seq) -> None:
+    """Raise AssertionError where an unknown value is left though no mistake was reported."""
+    for shape in (seq.x, seq.y):
+        assert UNKNOWN not in (shape.channels, *shape.spatial), shape
+    for node in seq.nodes:
+        match node:
+            case OpNode(op=op, name=name):
+                assert all(getattr(op, f.name) is not UNKNOWN for f in fields(op)), name
+            case ResidualNode(condition=condition) | IfNode(condition=condition):
+                assert condition is not UNKNOWN, node
+            case _:
+                pass
+        y = output(node)
+        assert UNKNOWN not in (y.channels, *y.spatial), node
+        for inner in inside(node):
+            _assert_known(inner)
 
 
 def _unused(elaborator: Elaborator, space: Space) -> None:

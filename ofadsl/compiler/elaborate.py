@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.flow import UNKNOWN_SHAPE, Flow, Part, output, unknown_node
-from ofadsl.compiler.scope import Function
+from ofadsl.compiler.scope import Function, Scope
 from ofadsl.compiler.sets import MOST_CHOICES
 from ofadsl.compiler.tree import BranchNode, IfNode, OneOfNode, ResidualNode, Seq, TreeNode
 from ofadsl.compiler.unroll import Stages
@@ -29,7 +29,10 @@ class Elaborator(Stages):
         nodes: list[TreeNode] = []
         x = flow.x
         defaults = dict(flow.defaults)
+        moving = flow.place.stage is None and not flow.prefix
         for statement in statements:
+            if moving:  # in a space `in` is what comes out of the statement before
+                flow.scope.bind("in", x.channels)
             here = replace(flow, x=x, defaults=defaults)
             match statement:
                 case syntax.Let():
@@ -37,9 +40,10 @@ class Elaborator(Stages):
                 case syntax.Choice():
                     self._choice(statement, here)
                 case syntax.Require():
-                    self.requirements.append((statement, here.scope, here.place))
+                    self.requirements.append((statement, _as_here(here), here.place))
                 case syntax.Default(callee=callee, arguments=arguments):
-                    own = {a.name.text: (a.value, here.scope) for a in arguments if a.name}
+                    scope = _as_here(here)
+                    own = {a.name.text: (a.value, scope) for a in arguments if a.name}
                     defaults[callee.text] = {**defaults.get(callee.text, {}), **own}
                 case syntax.Input():
                     pass  # read where the space begins
@@ -50,8 +54,6 @@ class Elaborator(Stages):
         return Seq(nodes=tuple(nodes), scope=flow.scope, x=flow.x, y=x)
 
     def _node(self, statement: Part, flow: Flow) -> TreeNode:
-        if flow.place.stage is None and not flow.prefix:
-            flow.scope.bind("in", flow.x.channels)
         try:
             node = self._elaborated(statement, flow)
             shape = output(node)
@@ -94,10 +96,12 @@ class Elaborator(Stages):
         condition = self.evaluator.truth(node.condition, flow.scope, flow.place)
         self.used.update(var.name for var in condition.support)
         ways: list[Seq | None] = []
+        taken = self.ways.setdefault(id(node), set())
         for body, holds in ((node.then, condition), (node.orelse, negate(condition))):
             if static(holds) is False:
                 ways.append(None)
                 continue
+            taken.add(body is node.then)
             when = flow.place.when
             place = replace(
                 flow.place, when=when if holds is UNKNOWN else apply("and", when, holds)
@@ -170,3 +174,12 @@ class Elaborator(Stages):
             x=flow.x,
             y=self._merge(node.span, ways),
         )
+
+
+def _as_here(flow: Flow) -> Scope:
+    """Return the scope for what is read later, with ``in`` as it is now."""
+    scope = flow.scope.inner()
+    found = flow.scope.find("in")
+    if found is not None:
+        scope.bind("in", found.meaning)
+    return scope

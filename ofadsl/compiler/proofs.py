@@ -32,6 +32,8 @@ class Proofs:
     label_cache: dict[int, Mapping[int, str]] = field(default_factory=dict)
     own_blocks: dict[int, syntax.BlockDecl] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    ways: dict[int, set[bool]] = field(default_factory=dict)
+    """Of each `if` that was read, by its identity, the ways that some subnet takes."""
     ops: int = 0
 
     def body(self, statements: tuple[syntax.Statement, ...], flow: Flow) -> Seq:

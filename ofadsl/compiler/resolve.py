@@ -20,6 +20,9 @@ from ofadsl.compiler.schedule.instructions import WORDS as SCHEDULE_WORDS
 from ofadsl.compiler.visible import Names
 from ofadsl.diagnostics import Span
 
+_OF_INPUT = frozenset(("in", "resolution"))
+"""What is known of the network once its input is declared."""
+
 
 @dataclass(slots=True)
 class Resolver(References):
@@ -49,8 +52,10 @@ class Resolver(References):
         self._body(block.body, names, where="block")
 
     def _space(self, space: syntax.SpaceDecl, outer: Names) -> None:
-        names = Names(parent=outer, values={"in", "resolution"})
+        names = Names(parent=outer)
         self._parameters(space.parameters, names)
+        if not any(isinstance(statement, syntax.Input) for statement in space.body):
+            names.values.update(_OF_INPUT)  # that it is missing is said elsewhere
         self._body(space.body, names, where="space")
 
     def _schedule(self, schedule: syntax.ScheduleDecl, outer: Names) -> None:
@@ -97,7 +102,7 @@ class Resolver(References):
         taken: dict[str, Span] = {}
         names.later = frozenset(
             s.name.text for s in body if isinstance(s, syntax.Let | syntax.Choice | syntax.Stage)
-        )
+        ) | (_OF_INPUT if where == "space" else frozenset())
         for position, statement in enumerate(body):
             self._statement(statement, names, where, taken, first=position == 0)
 
@@ -128,6 +133,7 @@ class Resolver(References):
                 self.callee(statement.callee, statement.arguments, names, partial=True)
             case syntax.Input():
                 self._input(statement, names, where)
+                names.values.update(_OF_INPUT)
             case syntax.Stage():
                 self._stage(statement, names, where)
                 self._named(statement.name, taken)

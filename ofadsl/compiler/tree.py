@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.scope import Scope, Written
-from ofadsl.diagnostics import Span
+from ofadsl.diagnostics import Diagnostic, Span
 from ofadsl.expr import Expr, Var
 from ofadsl.graph import Shape
 from ofadsl.ops import Op
@@ -109,6 +109,21 @@ class OneOfNode:
 TreeNode = OpNode | BlockNode | StageNode | IfNode | ResidualNode | BranchNode | OneOfNode
 
 
+def inside(node: TreeNode) -> tuple[Seq, ...]:
+    """Return the bodies inside of a node."""
+    match node:
+        case BlockNode(body=body) | ResidualNode(body=body):
+            return (body,)
+        case StageNode(blocks=blocks):
+            return tuple(block.body for block in blocks)
+        case IfNode(then=then, orelse=orelse):
+            return tuple(seq for seq in (then, orelse) if seq is not None)
+        case BranchNode(branches=seqs) | OneOfNode(options=seqs):
+            return seqs
+        case OpNode():
+            return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """A space that is valid for every choice: its combinatorics and its elaborated body."""
@@ -117,3 +132,4 @@ class Checked:
     declaration: syntax.SpaceDecl = field(compare=False, repr=False)
     resolution: Var
     body: Seq
+    warnings: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)

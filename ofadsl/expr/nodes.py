@@ -20,7 +20,7 @@ from ofadsl.expr.arithmetic import (
     resulting_kind,
     resulting_size,
 )
-from ofadsl.expr.spelling import ATOM, Spelling, spelt, spelt_value
+from ofadsl.expr.spelling import Code, atom, joined, spelt_value
 
 WIDEST = 1024
 """Dimensions that one value depends on."""
@@ -77,12 +77,12 @@ class Expr:
         return apply("%", self, other)
 
     def __str__(self) -> str:
-        return self.spelling(lambda var: var.name)[0]
+        return self.spelling(lambda var: var.name).text
 
     def __repr__(self) -> str:
         return f"<{self}>"
 
-    def spelling(self, name: Callable[[Var], str]) -> Spelling:
+    def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return Python text, with each variable written as ``name`` says."""
         raise NotImplementedError
 
@@ -110,7 +110,7 @@ class Const(Expr):
             and self.value == other.value
         )
 
-    def spelling(self, name: Callable[[Var], str]) -> Spelling:
+    def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return a literal."""
         return spelt_value(self.value)
 
@@ -138,9 +138,9 @@ class Var(Expr):
             isinstance(other, Var) and self.name == other.name and self.values == other.values
         )
 
-    def spelling(self, name: Callable[[Var], str]) -> Spelling:
+    def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return the variable's name."""
-        return name(self), ATOM
+        return atom(name(self))
 
 
 class Apply(Expr):
@@ -173,12 +173,12 @@ class Apply(Expr):
             and self.args == other.args
         )
 
-    def spelling(self, name: Callable[[Var], str]) -> Spelling:
+    def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return the operands, joined."""
         parts = []
         for arg in self.args:  # no comprehension: an expression may be as deep as the stack allows
             parts.append(arg.spelling(name))
-        return spelt(self.op, parts)
+        return joined(self.op, parts)
 
 
 class Unknown(Expr):
@@ -194,9 +194,9 @@ class Unknown(Expr):
         self.table = None
         self._hash = 0
 
-    def spelling(self, name: Callable[[Var], str]) -> Spelling:
+    def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return a mark, which only messages show."""
-        return "?", ATOM
+        return atom("?")
 
 
 TRUE, FALSE = Const(True), Const(False)
@@ -290,6 +290,17 @@ def _identity(op: str, args: tuple[Expr, ...]) -> Expr | None:
     if op in LOGIC or op == "if":
         return _logic_identity(op, args)
     first, last = args[0], args[-1]
+    if op in ("min", "max"):
+        return first if args == (first, first) else None
+    return _whole_identity(op, first, last) if {first.kind, last.kind} == {int} else None
+
+
+def _whole_identity(op: str, first: Expr, last: Expr) -> Expr | None:
+    """Return the simpler equal of an operator on whole numbers.
+
+    Of fractions the same would give other values, or values of another type: `x // 1` rounds, and
+    `(x + 1) - 1` is not always x.
+    """
     left, right = static(first), static(last)
     if op in ("+", "*") and left == (0 if op == "+" else 1):
         return last
@@ -303,7 +314,7 @@ def _identity(op: str, args: tuple[Expr, ...]) -> Expr | None:
         inner = static(first.args[-1])
         if isinstance(inner, int):  # (x + 1) - 1 is x, also deep in a shape
             return apply("+", first.args[0], inner + right)
-    return first if op in ("min", "max") and args == (first, first) else None
+    return None
 
 
 def _logic_identity(op: str, args: tuple[Expr, ...]) -> Expr | None:

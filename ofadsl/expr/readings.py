@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ofadsl.expr.arithmetic import LOGIC, OPERATIONS, Value, divisible
 from ofadsl.expr.nodes import SMALL, Apply, Const, Expr, Var, combinations, const
+from ofadsl.expr.spelling import Code
 
 
 def assignments(variables: Iterable[Var], *, allocated: bool = False) -> Iterator[dict[str, Value]]:
@@ -105,6 +106,11 @@ def _bounds(expr: Expr) -> tuple[int | float, int | float]:
     return min(corners), max(corners)
 
 
+def spelling(expr: Expr | Value, name: Callable[[Var], str] = lambda var: var.name) -> Code:
+    """Return Python text for ``expr`` with its precedence, to be joined with others."""
+    return const(expr).spelling(name)
+
+
 def source(expr: Expr | Value, name: Callable[[Var], str] = lambda var: var.name) -> str:
     """Return Python text for ``expr``, with each variable written as ``name`` says."""
-    return const(expr).spelling(name)[0]
+    return spelling(expr, name).text

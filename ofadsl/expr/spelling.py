@@ -1,50 +1,73 @@
-"""How operators are written in Python: where parentheses stand, and where none need to.
+"""How operators are written: one table of precedence, and what joins texts by it.
 
-In: the texts of the operands, each with how tightly it binds. Out: the same for the whole.
+In: the texts of the operands, each with its precedence. Out: the same for the whole, with
+parentheses only where they are needed. Whatever puts texts of expressions together, in generated
+Python or in the language itself, does it here: Python and the language bind alike.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from ofadsl.expr.arithmetic import FUNCTIONS, Value
 
-Spelling = tuple[str, int]
-"""A text, and its precedence: the higher, the tighter it binds."""
 
-_PRECEDENCE = {"if": 1, "or": 2, "and": 3, "not": 4, "+": 6, "-": 6, "neg": 8}
-_PRECEDENCE |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 5)
-_PRECEDENCE |= dict.fromkeys(("*", "/", "//", "%"), 7)
-ATOM = 9
+class Code(NamedTuple):
+    """The text of an expression, and its precedence: the higher, the tighter it binds."""
+
+    text: str
+    precedence: int
+
+    def within(self, least: int) -> str:
+        """Return the text, in parentheses where it binds less than ``least``."""
+        return self.text if self.precedence >= least else f"({self.text})"
 
 
-def spelt_value(value: Value) -> Spelling:
+LOOSEST, IF, OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, ATOM = range(10)
+
+PRECEDENCE = {"if": IF, "or": OR, "and": AND, "not": NOT, "neg": SIGN, "+": SUM, "-": SUM}
+PRECEDENCE |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), COMPARISON)
+PRECEDENCE |= dict.fromkeys(("*", "/", "//", "%"), PRODUCT)
+
+
+def atom(text: str) -> Code:
+    """Return a name, a call or whatever else never needs parentheses."""
+    return Code(text, ATOM)
+
+
+def spelt_value(value: Value) -> Code:
     """Return a literal."""
     text = repr(value)
-    return text, _PRECEDENCE["neg"] if text.startswith("-") else ATOM
+    return Code(text, SIGN if text.startswith("-") else ATOM)
 
 
-def spelt(op: str, parts: list[Spelling]) -> Spelling:
-    """Return ``op`` of its operands."""
-    own = _PRECEDENCE.get(op, ATOM)
-    return _text(op, own, parts), own
+def operands(op: str) -> tuple[int, int]:
+    """Return how tightly the first operand of an operator and the later ones have to bind.
+
+    Operators lean to the left; comparisons do not chain.
+    """
+    own = PRECEDENCE[op]
+    return own + (own == COMPARISON), own + 1
 
 
-def _text(op: str, own: int, parts: list[Spelling]) -> str:
-    first, *rest = parts
-    if op == "if":
-        then, orelse = rest
-        return f"{_part(then, 2)} if {_part(first, 2)} else {_part(orelse, 1)}"
+def joined(op: str, parts: Sequence[Code]) -> Code:
+    """Return ``op`` of its operands; those of ``if`` are the condition and the two ways."""
     if op in FUNCTIONS:
-        return f"{op}({', '.join(text for text, _ in parts)})"
+        return atom(f"{op}({', '.join(part.text for part in parts)})")
+    own = PRECEDENCE[op]
+    if op == "if":
+        condition, then, orelse = parts
+        text = f"{then.within(OR)} if {condition.within(OR)} else {orelse.within(IF)}"
+        return Code(text, own)
+    first, *rest = parts
     if op in ("not", "neg"):
-        return f"{'not ' if op == 'not' else '-'}{_part(first, own)}"
-    last = rest[0]
-    if op == "+" and last[0].startswith("-") and last[0][1:].isdigit():
-        op, last = "-", (last[0][1:], ATOM)
-    if own == _PRECEDENCE["=="]:  # comparisons do not chain
-        return f"{_part(first, own + 1)} {op} {_part(last, own + 1)}"
-    return f"{_part(first, own)} {op} {_part(last, own + 1)}"
-
-
-def _part(part: Spelling, least: int) -> str:
-    text, precedence = part
-    return text if precedence >= least else f"({text})"
+        return Code(f"{'not ' if op == 'not' else '-'}{first.within(own)}", own)
+    least, later = operands(op)
+    text = first.within(least)
+    for part in rest:
+        if op == "+" and part.text.startswith("-") and part.text[1:].isdigit():
+            text += f" - {part.text[1:]}"
+        else:
+            text += f" {op} {part.within(later)}"
+    return Code(text, own)

@@ -11,7 +11,7 @@ from ofadsl.compiler.emit.wrap import sentence
 from ofadsl.compiler.emit.writer import Writer
 from ofadsl.compiler.labels import labels
 from ofadsl.compiler.tree import BlockNode
-from ofadsl.expr import Expr, Var
+from ofadsl.expr import Expr, Var, atom
 
 
 def block_class(
@@ -31,7 +31,7 @@ def block_class(
     channels = None
     entry = render.entries[0]
     if entry.elastic:
-        channels = entry.name
+        channels = atom(entry.name)
         entry.in_forward = True
     end = writer.body(declaration.body, tuple(c.body for c in copies), Flow(channels=channels))
     forward = list(_lines(writer.forward))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ofadsl.expr import Code
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
@@ -38,11 +40,11 @@ class Flow:
 
     source: str = "x"
     target: str = "x"
-    channels: str | None = None
+    channels: Code | None = None
     indent: int = 8
     init_indent: int = 8
 
-    def moved(self, channels: str | None) -> Flow:
+    def moved(self, channels: Code | None) -> Flow:
         """Return the flow after a call wrote to the target."""
         return replace(self, source=self.target, channels=channels)
 

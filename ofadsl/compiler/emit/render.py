@@ -11,17 +11,26 @@ import re
 from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.emit.text import identifier, literal
+from ofadsl.compiler.emit.text import identifier, literal, spelt_literal
 from ofadsl.compiler.scope import Function, Scope
-from ofadsl.expr import FUNCTIONS, TRUE, Const, Expr, apply, assignments, evaluate, upper
+from ofadsl.expr import (
+    FUNCTIONS,
+    TRUE,
+    Code,
+    Const,
+    Expr,
+    apply,
+    assignments,
+    atom,
+    evaluate,
+    joined,
+    upper,
+)
 
 Vals = tuple[object, ...]
 """One value a copy: an expression, a static value, or None where the copy has no such part."""
 Scopes = tuple[Scope | None, ...]
 
-_STRENGTH = {"or": 2, "and": 3, "not": 4, "+": 6, "-": 6, "*": 7, "/": 7, "//": 7, "%": 7, "neg": 8}
-_STRENGTH |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 5)
-_ATOM = 9
 _FEATURES = re.compile(r"(x|shortcut)(_?[0-9]+)+")
 """The variables of `forward` that hold features, where there are several ways."""
 
@@ -51,7 +60,7 @@ class Render:
     attributes: frozenset[str]
     """Names that the parts of the block take."""
     entries: list[Entry] = field(default_factory=list)
-    sources: list[tuple[Vals, str]] = field(default_factory=list)
+    sources: list[tuple[Vals, Code]] = field(default_factory=list)
     last_flag: str = ""
 
     def add(self, name: str, vals: Vals, parameter: str | None = None) -> Entry:
@@ -69,7 +78,7 @@ class Render:
         text = None
         if is_elastic(vals):
             written = self._written(let.value, scopes)
-            text = written[0] if written else None
+            text = written.text if written else None
         entry = self.add(identifier(let.name.text), vals, let.name.text)
         entry.text = text
         return entry if text is not None else None
@@ -79,11 +88,7 @@ class Render:
         bindings = [s.find(name) if s else None for s in scopes]
         self.add(identifier(name), tuple(b.meaning if b else None for b in bindings), name)
 
-    def forward(self, vals: Vals, expr: syntax.Expression | None, scopes: Scopes, hint: str) -> str:
-        """Return an expression for `forward`."""
-        return self._forward(vals, expr, scopes, hint)[0]
-
-    def written(self, vals: Vals, written: Vals, hint: str) -> str:
+    def written(self, vals: Vals, written: Vals, hint: str) -> Code:
         """Return an expression for `forward` of what a call was given."""
         given = [w for w in written if isinstance(w, tuple)]
         texts = {id(w[0]) for w in given}
@@ -113,7 +118,7 @@ class Render:
 
     def condition(
         self, vals: Vals, expr: syntax.Expression | None, scopes: Scopes, hint: str
-    ) -> str:
+    ) -> Code:
         """Return a condition for `forward`; ``hint`` names the flag that it may need."""
         self.last_flag = hint
         vals = plain(vals)
@@ -122,7 +127,7 @@ class Render:
         flags = [e for e in self.entries if e.parameter == hint and agree(e.vals, vals)]
         return self._reference(flags[0] if flags else self.add(hint, vals))
 
-    def channels(self, vals: Vals, computed: str | None = None) -> str | None:
+    def channels(self, vals: Vals, computed: Code | None = None) -> Code | None:
         """Return the expression for the channels after a part, or None where none depends.
 
         ``computed`` is one that is right, for want of a name.
@@ -142,37 +147,37 @@ class Render:
         """Return what to allocate in each copy; a word that a choice gives stays as it is."""
         return tuple(upper(v) if isinstance(v, Expr) and _is_number(v) else v for v in plain(vals))
 
-    def _forward(
+    def forward(
         self, vals: Vals, expr: syntax.Expression | None, scopes: Scopes, hint: str
-    ) -> tuple[str, int]:
+    ) -> Code:
+        """Return an expression for `forward`."""
         vals = plain(vals)
         fixed = same_static(vals)
         if fixed is not None:
-            text = literal(fixed)
-            return text, _STRENGTH["neg"] if text.startswith("-") else _ATOM
+            return spelt_literal(fixed)
         parameter = expr.text if isinstance(expr, syntax.Name) else None
         named = [e for e in self.entries if parameter is not None and e.parameter == parameter]
         for entry in (*named, *reversed(self.entries)):
             if agree(entry.vals, vals):
-                return self._reference(entry), _ATOM
+                return self._reference(entry)
         found = self._written(expr, scopes) if is_elastic(vals) and expr is not None else None
         if found is None:
-            found = self._reference(self.add(identifier(hint), vals, parameter or hint)), _ATOM
-        self.sources.append((vals, found[0]))
+            found = self._reference(self.add(identifier(hint), vals, parameter or hint))
+        self.sources.append((vals, found))
         return found
 
-    def _reference(self, entry: Entry) -> str:
+    def _reference(self, entry: Entry) -> Code:
         entry.in_forward = True
         if entry.elastic:
-            return entry.name
+            return atom(entry.name)
         entry.in_init = True
-        return f"self.{self.attribute(entry)}"
+        return atom(f"self.{self.attribute(entry)}")
 
     def attribute(self, entry: Entry) -> str:
         """Return the name under which ``self`` keeps a static value."""
         return f"{entry.name}_" if entry.name in self.attributes else entry.name
 
-    def _written(self, expr: syntax.Expression, scopes: Scopes) -> tuple[str, int] | None:
+    def _written(self, expr: syntax.Expression, scopes: Scopes) -> Code | None:
         """Return the user's expression in Python, or None where it does not serve all copies."""
         inside = isinstance(expr, syntax.Apply) and any(s and id(expr) in s.calls for s in scopes)
         if not inside and any(values_of(part, scopes) is None for part in syntax.parts(expr)):
@@ -181,36 +186,28 @@ class Render:
             case syntax.Name(text=name):
                 return self._origin(name, scopes)
             case syntax.Unary(op=op, operand=operand):
-                sign = "not" if op == "not" else "neg"
-                part = self._part(operand, scopes, _STRENGTH[sign])
-                if part is None:
-                    return None
-                return (f"not {part}" if op == "not" else f"-{part}"), _STRENGTH[sign]
+                return self._joined("not" if op == "not" else "neg", (operand,), scopes)
             case syntax.Binary(op=op, left=left, right=right):
-                strength = _STRENGTH[op]
-                first = self._part(left, scopes, strength + (strength == 5))
-                last = self._part(right, scopes, strength + 1)
-                return (f"{first} {op} {last}", strength) if first and last else None
+                return self._joined(op, (left, right), scopes)
             case syntax.IfElse(condition=condition, then=then, orelse=orelse):
-                parts = [
-                    self._part(then, scopes, 2),
-                    self._part(condition, scopes, 2),
-                    self._part(orelse, scopes, 1),
-                ]
-                return (f"{parts[0]} if {parts[1]} else {parts[2]}", 1) if all(parts) else None
+                return self._joined("if", (condition, then, orelse), scopes)
             case syntax.Apply():
                 return self._apply(expr, scopes)
             case _:
                 return None
 
-    def _part(self, expr: syntax.Expression, scopes: Scopes, strength: int) -> str | None:
-        vals = values_of(expr, scopes)
-        if vals is None:
-            return None
-        text, own = self._forward(vals, expr, scopes, _hint(expr))
-        return text if own >= strength else f"({text})"
+    def _joined(
+        self, op: str, operands: tuple[syntax.Expression, ...], scopes: Scopes
+    ) -> Code | None:
+        parts = []
+        for operand in operands:
+            vals = values_of(operand, scopes)
+            if vals is None:
+                return None
+            parts.append(self.forward(vals, operand, scopes, _hint(operand)))
+        return joined(op, parts)
 
-    def _origin(self, name: str, scopes: Scopes) -> tuple[str, int] | None:
+    def _origin(self, name: str, scopes: Scopes) -> Code | None:
         """Follow a name to what it was bound to, outside of what the class knows."""
         bindings = [s.find(name) if s else None for s in scopes]
         origins = {id(b.origin) for b in bindings if b}
@@ -220,7 +217,7 @@ class Render:
         inner = tuple(b.scope if b else None for b in bindings)
         return self._written(first.origin, inner)
 
-    def _apply(self, expr: syntax.Apply, scopes: Scopes) -> tuple[str, int] | None:
+    def _apply(self, expr: syntax.Apply, scopes: Scopes) -> Code | None:
         name = expr.function.text
         inner = tuple(s.calls.get(id(expr)) if s else None for s in scopes)
         if any(inner):
@@ -229,10 +226,7 @@ class Render:
             if binding is None or not isinstance(binding.meaning, Function):
                 return None
             return self._written(binding.meaning.let.value, inner)
-        if name not in FUNCTIONS:
-            return None
-        parts = [self._part(argument, scopes, 0) for argument in expr.arguments]
-        return (f"{name}({', '.join(p for p in parts if p)})", _ATOM) if all(parts) else None
+        return self._joined(name, expr.arguments, scopes) if name in FUNCTIONS else None
 
     def _free(self, name: str) -> str:
         taken = {e.name for e in self.entries}

@@ -22,23 +22,14 @@ from ofadsl.compiler.emit.text import (
     identifier,
     literal,
     shown_path,
+    spelt_literal,
 )
 from ofadsl.compiler.emit.ways import settled
 from ofadsl.compiler.emit.wrap import WIDTH, canonical, sentence
 from ofadsl.compiler.emit.writer import Writer
 from ofadsl.compiler.labels import labels
-from ofadsl.compiler.tree import (
-    BlockNode,
-    BranchNode,
-    Checked,
-    IfNode,
-    OneOfNode,
-    ResidualNode,
-    Seq,
-    StageNode,
-    TreeNode,
-)
-from ofadsl.expr import Apply, Expr, Var, apply, source
+from ofadsl.compiler.tree import BlockNode, Checked, Seq, StageNode, inside
+from ofadsl.expr import Apply, Code, Expr, Var, apply, spelling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +53,7 @@ class SupernetText:
 
 def supernet_text(checked: Checked) -> SupernetText:
     """Return the classes and the lines of a supernet."""
-    copies: dict[int, list[BlockNode]] = {}
-    for block in _blocks(checked.body):
-        copies.setdefault(id(block.declaration), []).append(block)
+    copies = _copies(checked.body)
     signatures: dict[int, Signature] = {}
     classes: list[ClassText] = []
     names = set(RESERVED_CLASSES)
@@ -84,29 +73,44 @@ def supernet_text(checked: Checked) -> SupernetText:
     return SupernetText(arch=arch, classes=tuple(classes), init=tuple(writer.init), forward=forward)
 
 
+def _copies(body: Seq) -> dict[int, list[BlockNode]]:
+    """Return the copies of each declared block, of those that others are made of first."""
+    copies: dict[int, list[BlockNode]] = {}
+    inside: dict[int, dict[int, None]] = {}
+    for block in _blocks(body):
+        key = id(block.declaration)
+        copies.setdefault(key, []).append(block)
+        inner = inside.setdefault(key, {})
+        inner.update((id(part.declaration), None) for part in _outermost(block.body))
+    ordered: dict[int, list[BlockNode]] = {}
+    waiting = [(key, False) for key in reversed(copies)]
+    while waiting:  # one copy may lack what another is made of: the order is that of all
+        key, ready = waiting.pop()
+        if ready:
+            ordered[key] = copies[key]
+        elif key not in ordered:
+            waiting.append((key, True))
+            waiting += [(part, False) for part in reversed(inside[key])]
+    return ordered
+
+
 def _blocks(seq: Seq) -> Iterator[BlockNode]:
     """Yield every block, those inside it before it."""
+    for block in _outermost(seq):
+        yield from _blocks(block.body)
+        yield block
+
+
+def _outermost(seq: Seq) -> Iterator[BlockNode]:
+    """Yield the blocks of a body that are inside no other block of it."""
     for node in seq.nodes:
-        for inner in _inner(node):
-            yield from _blocks(inner)
         if isinstance(node, BlockNode):
             yield node
         elif isinstance(node, StageNode):
-            for block in node.blocks:
-                yield from _blocks(block.body)
-                yield block
-
-
-def _inner(node: TreeNode) -> tuple[Seq, ...]:
-    match node:
-        case BlockNode(body=body) | ResidualNode(body=body):
-            return (body,)
-        case IfNode(then=then, orelse=orelse):
-            return tuple(seq for seq in (then, orelse) if seq is not None)
-        case BranchNode(branches=seqs) | OneOfNode(options=seqs):
-            return seqs
-        case _:
-            return ()
+            yield from node.blocks
+        else:
+            for inner in inside(node):
+                yield from _outermost(inner)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,11 +127,13 @@ class _ArchRender(Render):
     def choice(self, name: str, scopes: Scopes) -> None:
         return None
 
-    def channels(self, vals: Vals, computed: str | None = None) -> str | None:
+    def channels(self, vals: Vals, computed: Code | None = None) -> Code | None:
         vals = plain(vals)
         return self.forward(vals, None, (), "") if is_elastic(vals) else None
 
-    def forward(self, vals: Vals, expr: syntax.Expression | None, scopes: Scopes, hint: str) -> str:
+    def forward(
+        self, vals: Vals, expr: syntax.Expression | None, scopes: Scopes, hint: str
+    ) -> Code:
         (value,) = plain(vals)
         if isinstance(value, Apply) and isinstance(self.carried, Apply):
             value = _carrying(value, self.carried)
@@ -207,13 +213,13 @@ class _SupernetWriter(Writer):
         read = self.render.forward
         for index, block in enumerate(node.blocks):
             sizes = [
-                f"{name}={read((values[id(block)],), None, (), name)}"
+                f"{name}={read((values[id(block)],), None, (), name).text}"
                 for name, values in signature.forward.items()
             ]
             exists = apply(">", node.depth, index)
             indent = 8
             if exists.support:
-                self.forward += sentence("if", read((exists,), None, (), ""), 8, ":")
+                self.forward += sentence("if", read((exists,), None, (), "").text, 8, ":")
                 indent = 12
             self.forward += call(f"x = self.{label}[{index}](", ["x", *sizes], indent)
 
@@ -230,9 +236,10 @@ class _SupernetWriter(Writer):
         result = {}
         for name, values in signature.forward.items():
             value = values[id(block)]
-            inside = name == "c_in" and index == 0
-            text = self.render.forward((value,), None, (), name) if inside else None
-            result[name] = text or self._in_loop(value, node, index)
+            if index == 0 and name == "c_in":
+                result[name] = self.render.forward((value,), None, (), name).text
+            else:
+                result[name] = self._in_loop(value, node, index)
         return result
 
     def _in_loop(self, value: object, node: StageNode, index: int) -> str:
@@ -250,7 +257,7 @@ class _SupernetWriter(Writer):
                 return f"{variable}.{arch.in_block[var.name]}"
             return arch.path[var.name]
 
-        return _text(value, read)
+        return _text(value, read).text
 
 
 def _carrying(value: Expr, carried: Expr) -> Expr:
@@ -262,8 +269,11 @@ def _carrying(value: Expr, carried: Expr) -> Expr:
     return Apply(value.op, tuple(_carrying(arg, carried) for arg in value.args))
 
 
-def _text(value: object, read: Callable[[Var], str]) -> str:
-    return canonical(source(value, read)) if isinstance(value, Expr) else literal(value)
+def _text(value: object, read: Callable[[Var], str]) -> Code:
+    if not isinstance(value, Expr):
+        return spelt_literal(value)
+    code = spelling(value, read)
+    return code._replace(text=canonical(code.text))
 
 
 def _module_list(label: str, made: list[tuple[str, tuple[str, ...]]]) -> list[str]:

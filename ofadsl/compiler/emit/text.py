@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ofadsl.compiler.emit.wrap import WIDTH, wrapped
+from ofadsl.expr import SIGN, Code, atom
 
 _MODULE = """add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
 dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule
@@ -59,6 +60,12 @@ def call(head: str, args: Iterable[str], indent: int, tail: str = ")") -> list[s
 
 
 _KEYWORD = re.compile(r"\w+=")
+
+
+def spelt_literal(value: object) -> Code:
+    """Return ``literal`` of a value, to be joined with other texts."""
+    text = literal(value)
+    return Code(text, SIGN) if text.startswith("-") else atom(text)
 
 
 def literal(value: object) -> str:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from ofadsl.compiler import syntax
 from ofadsl.compiler.emit.parts import Flow
 from ofadsl.compiler.emit.render import Vals, is_elastic, same_static
-from ofadsl.compiler.emit.text import literal
+from ofadsl.compiler.emit.text import spelt_literal
 from ofadsl.compiler.emit.wrap import sentence
 from ofadsl.compiler.labels import labels
 from ofadsl.compiler.scope import Scope
 from ofadsl.compiler.tree import BranchNode, IfNode, OneOfNode, ResidualNode, Seq
-from ofadsl.expr import FALSE, TRUE
+from ofadsl.expr import FALSE, TRUE, Code, joined
 from ofadsl.ops.join import Add
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def write_if(
     hint = f"use_{_first(writer, statement)}"
     condition = writer.render.condition(conditions, statement.condition, scopes, hint)
     flow = settled(writer, flow)
-    head = sentence("if", condition, flow.indent, ":")
+    head = sentence("if", condition.text, flow.indent, ":")
     ways = [(head, statement.then, thens)]
     if statement.orelse:
         ways.append(([" " * flow.indent + "else:"], statement.orelse, elses))
@@ -46,14 +46,15 @@ def write_if(
         writer.forward += head
         start, count = len(writer.forward), len(writer.init)
         inner = flow.inside()
-        ends.append(_end(writer, body, seqs, inner))
+        ends.append(_channels(writer.body(body, seqs, inner), seqs))
         if not _has_code(writer, start):
             writer.forward.append(" " * inner.indent + "pass")
         _guard_init(writer, count, conditions, head[0].endswith("else:"), flow)
     if not statement.orelse:
         ends.append(flow.channels)
     y = tuple(n.y.channels if n else None for n in copies)
-    computed = f"({ends[0]} if {condition} else {ends[1]})" if all(ends) else None
+    known = [end for end in ends if end is not None]
+    computed = joined("if", (condition, *known)) if len(known) == 2 else None
     return flow.moved(writer.render.channels(y, computed))
 
 
@@ -81,7 +82,7 @@ def write_residual(
     else:
         when = statement.condition
         condition = writer.render.condition(conditions, when, scopes, "residual")
-        writer.forward += [*sentence("if", condition, flow.indent, ":"), f"{pad}    {total}"]
+        writer.forward += [*sentence("if", condition.text, flow.indent, ":"), f"{pad}    {total}"]
     return after.moved(after.channels)
 
 
@@ -95,8 +96,9 @@ def write_branches(
         name = f"{flow.target}{number + 1}" if flow.target == "x" else f"{flow.target}_{number}"
         seqs = tuple(n.branches[number] if n else None for n in copies)
         branch = flow.branch(name)
-        ends.append(_end(writer, body, seqs, branch))
-        names.append(name if any(seq and seq.nodes for seq in seqs) else flow.source)
+        end = writer.body(body, seqs, branch)
+        ends.append(_channels(end, seqs))
+        names.append(end.source)  # what came in, where the way writes no code
     pad = " " * flow.indent
     if isinstance(one.op, Add):
         writer.forward.append(f"{pad}{flow.target} = {' + '.join(names)}")
@@ -105,7 +107,8 @@ def write_branches(
         inner = f"{flow.target} = torch.cat([{', '.join(names)}], {axis})"
         writer.forward.append(pad + inner)
     y = tuple(n.y.channels if n else None for n in copies)
-    summed = " + ".join(e for e in ends if e) if all(ends) else None
+    known = [end for end in ends if end is not None]
+    summed = joined("+", known) if len(known) == len(ends) else None
     if isinstance(one.op, Add):
         summed = ends[0]
     return flow.moved(writer.render.channels(y, summed))
@@ -125,20 +128,17 @@ def write_oneof(
         start = len(writer.forward)
         writer.body(option.body, seqs, flow.inside())
         if _has_code(writer, start):
-            head = f'{word} {chosen} == "{option.name.text}":'
-            writer.forward.insert(start, " " * flow.indent + head)
+            condition = joined("==", (chosen, spelt_literal(option.name.text)))
+            writer.forward.insert(start, f"{' ' * flow.indent}{word} {condition.text}:")
             word = "elif"
     y = tuple(n.y.channels if n else None for n in copies)
     return flow.moved(writer.render.channels(y))
 
 
-def _end(
-    writer: Writer, body: tuple[syntax.Statement, ...], seqs: tuple[Seq | None, ...], flow: Flow
-) -> str | None:
-    """Write a body; return the expression for the channels after it."""
-    end = writer.body(body, seqs, flow)
+def _channels(end: Flow, seqs: tuple[Seq | None, ...]) -> Code | None:
+    """Return the expression for the channels at the end of a way."""
     fixed = same_static(tuple(seq.y.channels if seq else None for seq in seqs))
-    return end.channels if fixed is None else literal(fixed)
+    return end.channels if fixed is None else spelt_literal(fixed)
 
 
 def settled(writer: Writer, flow: Flow) -> Flow:

@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import ast
 
+from ofadsl.expr import ATOM, COMPARISON, IF, NOT, OR, PRECEDENCE, SIGN, operands
+
 WIDTH = 100
 
-_OPERATORS = {
-    ast.Add: ("+", 6),
-    ast.Sub: ("-", 6),
-    ast.Mult: ("*", 7),
-    ast.Div: ("/", 7),
-    ast.FloorDiv: ("//", 7),
-    ast.Mod: ("%", 7),
-    ast.Or: ("or", 2),
-    ast.And: ("and", 3),
-    ast.Eq: ("==", 5),
-    ast.NotEq: ("!=", 5),
-    ast.Lt: ("<", 5),
-    ast.LtE: ("<=", 5),
-    ast.Gt: (">", 5),
-    ast.GtE: (">=", 5),
+_OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Or: "or",
+    ast.And: "and",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
 }
-_CONDITIONAL, _NOT, _UNARY, _ATOM = 1, 4, 8, 9
 
 
 def wrapped(text: str, indent: int, head: str = "", tail: str = "") -> list[str]:
@@ -76,10 +77,10 @@ def _broken(node: ast.expr, indent: int, before: int, after: int) -> list[str]:
             while isinstance(otherwise, ast.IfExp):  # a chain is broken at each of its links
                 lead = "else " if lines else ""
                 room = len(lead) if lines else before
-                lines += _led(lead, _within(otherwise.body, _CONDITIONAL + 1, indent, room, 0))
-                lines += _led("if ", _within(otherwise.test, _CONDITIONAL + 1, indent, 3, 0))
+                lines += _led(lead, _within(otherwise.body, OR, indent, room, 0))
+                lines += _led("if ", _within(otherwise.test, OR, indent, 3, 0))
                 otherwise = otherwise.orelse
-            return lines + _led("else ", _within(otherwise, _CONDITIONAL, indent, 5, after))
+            return lines + _led("else ", _within(otherwise, IF, indent, 5, after))
         case ast.BinOp() | ast.BoolOp() | ast.Compare():
             least, later = _leasts(node)
             first, *rest = _operands(node)
@@ -121,55 +122,54 @@ def _operands(node: ast.BinOp | ast.BoolOp | ast.Compare) -> list[tuple[str, ast
     """Return the operands of a chain that binds alike, each with the sign before it."""
     match node:
         case ast.BinOp(left=left, right=right):
-            sign, strength = _OPERATORS[type(node.op)]
-            chain = isinstance(left, ast.BinOp) and _strength(left) == strength
+            sign = _OPERATORS[type(node.op)]
+            chain = isinstance(left, ast.BinOp) and _strength(left) == PRECEDENCE[sign]
             before = _operands(left) if chain and isinstance(left, ast.BinOp) else [("", left)]
             return [*before, (sign, right)]
         case ast.BoolOp(values=values):
-            sign = _OPERATORS[type(node.op)][0]
+            sign = _OPERATORS[type(node.op)]
             return [("" if i == 0 else sign, value) for i, value in enumerate(values)]
         case ast.Compare(left=left, ops=ops, comparators=values):
-            signs = [_OPERATORS[type(op)][0] for op in ops]
+            signs = [_OPERATORS[type(op)] for op in ops]
             return [("", left), *zip(signs, values, strict=True)]
 
 
 def _strength(node: ast.expr) -> int:
     match node:
         case ast.IfExp():
-            return _CONDITIONAL
+            return IF
         case ast.BinOp(op=operator) | ast.BoolOp(op=operator):
-            return _OPERATORS[type(operator)][1]
-        case ast.Compare(ops=ops):
-            return _OPERATORS[type(ops[0])][1]
+            return PRECEDENCE[_OPERATORS[type(operator)]]
+        case ast.Compare():
+            return COMPARISON
         case ast.UnaryOp(op=ast.Not()):
-            return _NOT
+            return NOT
         case ast.UnaryOp():
-            return _UNARY
+            return SIGN
         case _:
-            return _ATOM
+            return ATOM
 
 
 def _leasts(node: ast.BinOp | ast.BoolOp | ast.Compare) -> tuple[int, int]:
     """Return how tightly the first operand and the later ones have to bind.
 
-    Comparisons do not chain, and `and` within `or` stands in parentheses for the reader.
+    `and` within `or` stands in parentheses for the reader.
     """
-    strength = _strength(node)
     match node:
-        case ast.BinOp():
-            return strength, strength + 1
-        case ast.Compare():
-            return strength + 1, strength + 1
+        case ast.BinOp(op=operator):
+            return operands(_OPERATORS[type(operator)])
+        case ast.Compare(ops=ops):
+            return operands(_OPERATORS[type(ops[0])])
         case ast.BoolOp():
-            return _NOT, _NOT
+            return NOT, NOT
 
 
 def _text(node: ast.expr) -> str:
     """Return the text of a node on one line."""
     match node:
         case ast.IfExp():
-            then, test = _part(node.body, 2), _part(node.test, 2)
-            return f"{then} if {test} else {_part(node.orelse, 1)}"
+            then, test = _part(node.body, OR), _part(node.test, OR)
+            return f"{then} if {test} else {_part(node.orelse, IF)}"
         case ast.BinOp() | ast.BoolOp() | ast.Compare():
             first, *rest = _operands(node)
             least, later = _leasts(node)
@@ -177,9 +177,9 @@ def _text(node: ast.expr) -> str:
                 f" {s} {_part(part, later)}" for s, part in rest
             )
         case ast.UnaryOp(op=ast.Not()):
-            return f"not {_part(node.operand, _NOT)}"
+            return f"not {_part(node.operand, NOT)}"
         case ast.UnaryOp():
-            return f"-{_part(node.operand, _UNARY)}"
+            return f"-{_part(node.operand, SIGN)}"
         case ast.Call(func=func, args=args):
             return f"{_text(func)}({', '.join(map(_text, args))})"
         case ast.Constant(value=str(word)):

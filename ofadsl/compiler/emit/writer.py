@@ -160,7 +160,7 @@ class Writer:
             text = flow.channels or self.render.forward(vals, None, (), "c_in")
         else:
             text = self.render.written(vals, written, argument)
-        return [f"{name}={text}"]
+        return [f"{name}={text.text}"]
 
     def block(
         self,
@@ -189,7 +189,7 @@ class Writer:
             else:
                 written = tuple(n.written.get(parameter or "") if n else None for n in copies)
                 text = self.render.written(exprs, written, name)
-            sizes.append(f"{name}={text}")
+            sizes.append(f"{name}={text.text}")
         self._block_comment(one, flow)
         self._module(label, f"{signature.name}(", kwargs, flow)
         self._call(f"self.{label}(", sizes, flow)

@@ -7,54 +7,45 @@ from typing import assert_never
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.syntax import Expression, Statement
+from ofadsl.expr import ATOM, IF, LOOSEST, SUM, Code, atom, joined
 
 Declaration = syntax.BlockDecl | syntax.SpaceDecl | syntax.ScheduleDecl
 Item = Statement | syntax.Option | syntax.Import | Declaration | syntax.Phase | syntax.Instruction
 WORDS = {syntax.BlockDecl: "block", syntax.SpaceDecl: "space", syntax.ScheduleDecl: "schedule"}
 
-# How strongly an expression holds together; an operand that holds less is put in parentheses.
-RANGE, IF_ELSE, OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGN, ATOM = range(10)
-STRENGTH = {"or": OR, "and": AND, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT}
-STRENGTH |= {"//": PRODUCT, "%": PRODUCT}
+
+def spell(node: Expression, least: int = LOOSEST) -> str:
+    """Return the text of an expression where one that binds at least so tightly is needed."""
+    return spelled(node).within(least)
 
 
-def spell(node: Expression, strength: int = RANGE) -> str:
-    """Return the text of an expression where one of at least ``strength`` is needed."""
-    own, text = spelled(node)
-    return text if own >= strength else f"({text})"
-
-
-def spelled(node: Expression) -> tuple[int, str]:  # noqa: C901  (one case a node)
-    """Return the strength and the text of an expression."""
+def spelled(node: Expression) -> Code:  # noqa: C901  (one case a node)
+    """Return the text of an expression and its precedence."""
     match node:
         case syntax.Name() | syntax.Number():
-            return ATOM, node.text
+            return atom(node.text)
         case syntax.Bool():
-            return ATOM, "true" if node.value else "false"
+            return atom("true" if node.value else "false")
         case syntax.SetLit():
-            return ATOM, f"{{{comma(node.items)}}}"
+            return atom(f"{{{comma(node.items)}}}")
         case syntax.Apply():
-            return ATOM, f"{node.function.text}({comma(node.arguments)})"
+            return atom(f"{node.function.text}({comma(node.arguments)})")
         case syntax.Member():
-            return ATOM, f"{spell(node.base, ATOM)}.{node.name.text}"
+            return atom(f"{spell(node.base, ATOM)}.{node.name.text}")
         case syntax.Index():
-            return ATOM, f"{spell(node.base, ATOM)}[{spell(node.index)}]"
+            return atom(f"{spell(node.base, ATOM)}[{spell(node.index)}]")
         case syntax.Unary():
-            own = NOT if node.op == "not" else SIGN
-            space = " " if node.op == "not" else ""
-            return own, f"{node.op}{space}{spell(node.operand, own)}"
+            return joined("not" if node.op == "not" else "neg", (spelled(node.operand),))
         case syntax.Binary():
-            own = STRENGTH.get(node.op, COMPARISON)
-            # All lean to the left but the comparisons, which do not chain at all.
-            left = spell(node.left, own + (own == COMPARISON))
-            return own, f"{left} {node.op} {spell(node.right, own + 1)}"
+            return joined(node.op, (spelled(node.left), spelled(node.right)))
         case syntax.IfElse():
-            then, condition = spell(node.then, OR), spell(node.condition, OR)
-            return IF_ELSE, f"{then} if {condition} else {spell(node.orelse, IF_ELSE)}"
+            return joined(
+                "if", [spelled(part) for part in (node.condition, node.then, node.orelse)]
+            )
         case syntax.RangeLit():
-            text = f"{spell(node.low, IF_ELSE)}..{spell(node.high, IF_ELSE)}"
-            step = "" if node.step is None else f" step {spell(node.step, IF_ELSE)}"
-            return RANGE, text + step
+            text = f"{spell(node.low, IF)}..{spell(node.high, IF)}"
+            step = "" if node.step is None else f" step {spell(node.step, IF)}"
+            return Code(text + step, LOOSEST)
         case _:
             assert_never(node)
 
