@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ofadsl import nn
+from ofadsl.cost.micro import FIXED_FILE, FIXED_KEPT, Footprint, footprint, fused
 from ofadsl.expr import UNKNOWN, Expr, Var, const, evaluate
 from ofadsl.graph import Shape
 from ofadsl.ops import OPS
@@ -512,3 +513,50 @@ def test_an_op_prints_its_fields() -> None:
         "conv[c_in: width, c_out: width * 2, kernel: kernel, stride: 1, groups: 1, bias: True, "
         "steps: (7, 5, 3)]"
     )
+
+
+def test_what_takes_the_memory_of_its_input_and_what_minds_the_order_of_channels() -> None:
+    every = [*OPS.values(), Add, Concat]
+    in_place = {"act", "squeeze_excite", "identity", "bn", "ln", "position_table", "add"}
+    assert {op.name for op in every if op.in_place} == in_place
+    assert {op.name for op in every if op.ordered} == {"shuffle", "concat"}
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "args", "kept", "file"),
+    [
+        # weights, then 14 bytes a channel in the file (of a linear layer 20), 8 in memory
+        ("conv", (8, 9, 9), {"out": 16}, 16 * 8 + 244, 128 + 16 * 14 + 295),
+        ("conv", (8, 9, 9), {"out": 16, "kernel": 3}, 372, 9 * 128 + 16 * 14 + 295),
+        ("conv", (8, 9, 9), {"out": 16, "kernel": 3, "groups": 4}, 372, 9 * 32 + 16 * 14 + 295),
+        # of stride 2 with a row and a column of zeros, where there is more than one
+        ("conv", (8, 9, 9), {"out": 16, "kernel": 3, "stride": 2}, 372, 16 * 128 + 16 * 14 + 295),
+        ("conv", (8, 9, 9), {"out": 16, "stride": 2}, 372, 128 + 16 * 14 + 295),
+        ("conv", (8, 9, 9), {"out": 16, "kernel": 3, "stride": 3}, 372, 9 * 128 + 16 * 14 + 295),
+        ("dwconv", (8, 9, 9), {"kernel": 5}, 8 * 8 + 244, 25 * 8 + 8 * 14 + 295),
+        ("dwconv", (8, 9, 9), {"kernel": 5, "stride": 2}, 308, 36 * 8 + 8 * 14 + 295),
+        ("linear", (8,), {"out": 10}, 10 * 8 + 244, 80 + 10 * 20 + 295),
+        ("global_avg_pool", (8, 9, 9), {}, 184, 200),
+        ("bn", (8, 9, 9), {}, 0, 0),
+        ("act", (8, 9, 9), {"kind": "relu6"}, 0, 0),
+    ],
+)
+def test_an_op_takes_the_measured_bytes_on_a_microcontroller(
+    name: str, x: tuple[int, ...], args: dict[str, Plain], kept: int, file: int
+) -> None:
+    found = footprint(built(name, shape(*x), **args))
+    assert (plain(found.kept), plain(found.file)) == (kept, file)
+
+
+def test_every_network_takes_some_bytes_on_a_microcontroller() -> None:
+    assert (FIXED_KEPT, FIXED_FILE) == (700, 2800)
+    assert footprint(Add()) == Footprint(kept=163, file=126)
+
+
+def test_what_is_part_of_the_op_before_takes_no_bytes() -> None:
+    x = shape(8, 4, 4)
+    kinds = {kind for kind in FUNCTIONS if fused(built("act", x, kind=kind))}
+    assert kinds == {"relu", "relu6"}
+    assert fused(built("bn", x))
+    assert fused(built("identity", x))
+    assert not fused(built("conv", x, out=8))
