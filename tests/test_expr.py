@@ -286,7 +286,7 @@ def test_a_value_depends_on_1024_dimensions_at_most() -> None:
 
 
 def test_a_product_that_grows_without_end_is_refused() -> None:
-    value: Expr = Var("a", range(2, 1000))  # too many values for a table
+    value: Expr = Var("a", range(-299, 300))  # too many values for a table
     for _ in range(4):
         value = bounded(value * value)
     with pytest.raises(TooLargeError):
