@@ -164,9 +164,10 @@ def test_who_closes_the_pipe_is_told_nothing(
     source, target = os.pipe()
     os.close(source)
     with contextlib.suppress(BrokenPipeError), open(target, "w") as closed:
-        with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+        with monkeypatch.context() as patch:
             patch.setattr(sys, "stdout", closed)
-            main(words(READING[name], work, work))
+            with pytest.raises(SystemExit) as ended:
+                main(words(READING[name], work, work))
     assert ended.value.code == 1
     assert capsys.readouterr().err == ""
 
