@@ -23,7 +23,7 @@ _DECLARING = "nn int float str tuple range ClassVar Any"
 """What the declarations of an arch are made of: a field of that name would stand in the way."""
 RESERVED = frozenset(f"{_MODULE} {_LOCAL}".split()) | frozenset(keyword.kwlist)
 RESERVED_CHOICES = frozenset(f"{_ARCH} {_DECLARING} self".split()) | frozenset(keyword.kwlist)
-RESERVED_CLASSES = frozenset(("Supernet", "Arch", "Tensor", "ClassVar", "Any"))
+RESERVED_CLASSES = frozenset(("Supernet", "Arch", "Tensor", "ClassVar", "Any", *keyword.kwlist))
 
 
 def identifier(name: str, reserved: frozenset[str] = RESERVED) -> str:
