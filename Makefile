@@ -43,7 +43,7 @@ imports: $(STAMP)
 	$(VENV)/bin/lint-imports
 
 pytest: $(STAMP)
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --dist worksteal
 
 test-mobile: .venv-mobile/.installed ## exports to ExecuTorch, in an environment of its own
 	.venv-mobile/bin/python -m pytest -s -p no:anyio $(PATIENT) tests/test_export_mobile.py

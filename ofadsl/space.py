@@ -8,46 +8,17 @@ dimension stands at its first choice.
 
 from __future__ import annotations
 
-import heapq
-import itertools
+import functools
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ofadsl.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Value,
-    Var,
-    apply,
-    assignments,
-    combinations,
-    evaluate,
-    negate,
-    tabulate,
-)
+from ofadsl.elimination import Eliminated, eliminate
+from ofadsl.expr import FALSE, TRUE, Expr, Value, Var, apply, evaluate, negate
 
 if TYPE_CHECKING:
     import random
-
-LARGEST_TABLE = 1 << 18
-"""Requirements that couple more combinations than this cannot be counted exactly."""
-
-
-LARGEST_WORK = 1 << 20
-"""Nor can a space be counted whose tables have more entries than this together."""
-
-_FEW = 64  # fewer values than this are not worth compiling an expression for
-
-
-class CoupledError(ValueError):
-    """The requirements couple too many dimensions; ``variables`` are those of one table."""
-
-    def __init__(self, variables: tuple[Var, ...]) -> None:
-        super().__init__(", ".join(var.name for var in variables))
-        self.variables = variables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,18 +56,6 @@ class Requirement:
     said: Expr
 
 
-Table = dict[tuple[int, ...], int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
-    """How one dimension is drawn: the number of subnets for each choice, given its parents."""
-
-    dim: int
-    parents: tuple[int, ...]
-    weights: Mapping[tuple[int, ...], tuple[int, ...]]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
     """All archs of a space; an arch is a tuple of choice indices in the order of ``dims``."""
@@ -109,15 +68,15 @@ class Space:
 
     def size(self, *, with_resolution: bool = True) -> int:
         """Return the exact number of distinct subnets, or of those at one resolution."""
-        total, _ = _eliminate(self)
+        total = _eliminated(self).total
         resolutions = [d for d in self.dims if d.var.name == "resolution"]
         if with_resolution or not resolutions:
             return total
         return total // len(resolutions[0].var.values)
 
-    def draws(self) -> tuple[Draw, ...]:
+    def draws(self) -> Eliminated:
         """Return the order and the weights in which uniform samples are drawn."""
-        return _eliminate(self)[1]
+        return _eliminated(self)
 
     def sample(self, rng: random.Random) -> tuple[int, ...]:
         """Return an arch drawn uniformly from the distinct subnets."""
@@ -200,15 +159,15 @@ class Space:
         return result | ({"choices": choices} if choices else {})
 
 
-def drawn(draws: tuple[Draw, ...], rng: random.Random, *, evenly: bool = False) -> tuple[int, ...]:
+def drawn(draws: Eliminated, rng: random.Random, *, evenly: bool = False) -> tuple[int, ...]:
     """Return an arch drawn at random, given what ``Space.draws`` says; it holds every dimension.
 
     Each subnet is as likely as any other; ``evenly``, each choice that what was drawn before
     leaves. Of a stage whose blocks have 6 forms, a depth of 1 stands for 6 subnets and one of 3 for
     216: drawn evenly, both come as often.
     """
-    arch = [0] * len(draws)
-    for draw in draws:
+    arch = [0] * len(draws.draws)
+    for draw in draws.draws:
         weights = draw.weights[tuple(arch[p] for p in draw.parents)]
         if evenly:
             weights = tuple(min(weight, 1) for weight in weights)
@@ -218,12 +177,12 @@ def drawn(draws: tuple[Draw, ...], rng: random.Random, *, evenly: bool = False) 
             if ticket < 0:
                 arch[draw.dim] = choice
                 break
-    return tuple(arch)
+    return tuple(arch[: len(arch) - len(draws.derived)])
 
 
 def extreme(
     space: Space,
-    draws: tuple[Draw, ...],
+    draws: Eliminated,
     *,
     largest: bool,
     order: Mapping[str, tuple[Value, ...]] | None = None,
@@ -235,10 +194,11 @@ def extreme(
     stands at its first choice.
     """
     order = order or {}
-    arch = [0] * len(draws)
-    for draw in draws:
+    every = (*(dim.var for dim in space.dims), *(var for var, _ in draws.derived))
+    arch = [0] * len(every)
+    for draw in draws.draws:
         weights = draw.weights[tuple(arch[p] for p in draw.parents)]
-        var = space.dims[draw.dim].var
+        var = every[draw.dim]
         values = var.values
         if var.name in order:
             values = tuple(order[var.name].index(value) for value in values)
@@ -246,7 +206,7 @@ def extreme(
         allowed = [choice for choice, weight in enumerate(weights) if weight]
         pick = max if largest else min
         arch[draw.dim] = pick(allowed, key=lambda i: i if worded else values[i])
-    return tuple(arch)
+    return tuple(arch[: len(space.dims)])
 
 
 def shown_count(count: int) -> str:
@@ -275,124 +235,7 @@ def _conditions(space: Space) -> Iterator[Expr]:
             yield requirement.condition
 
 
-def _table(condition: Expr) -> Table:
-    """Return 1 for the choices of the support that meet a condition."""
-    variables = condition.support
-    if combinations(variables) <= _FEW:
-        holds = [evaluate(condition, env) for env in assignments(variables)]
-    else:
-        holds = tabulate(condition, variables)
-    indices = itertools.product(*(range(len(var.values)) for var in variables))
-    return {index: 1 for index, met in zip(indices, holds, strict=True) if met}
-
-
-def _eliminate(space: Space) -> tuple[int, tuple[Draw, ...]]:
-    """Sum the dimensions out one by one, the least connected first.
-
-    Returns the number of archs and, in the reverse order, how to draw each dimension given those
-    that were summed out after it. This is variable elimination on the factors of the space.
-    """
-    position = {dim.var.name: i for i, dim in enumerate(space.dims)}
-    domains = {dim.var.name: dim.var for dim in space.dims}
-    factors: dict[int, tuple[tuple[str, ...], Table]] = {}
-    of: dict[str, set[int]] = {name: set() for name in position}
-    neighbours: dict[str, set[str]] = {name: set() for name in position}
-
-    def add(names: tuple[str, ...], table: Table) -> None:
-        key = next(fresh)
-        factors[key] = names, table
-        for name in names:
-            of[name].add(key)
-            neighbours[name].update(names)
-            neighbours[name].discard(name)
-
-    fresh = itertools.count()
-    total, work = 1, 0
-    for condition in _conditions(space):
-        work = _afford(condition.support, work)
-        table = _table(condition)
-        if condition.support:
-            add(tuple(var.name for var in condition.support), table)
-        else:
-            total *= table.get((), 0)
-    draws = []
-    for name in _least_connected(neighbours, _places(space)):
-        scope = tuple(sorted(neighbours[name], key=position.__getitem__))
-        work = _afford(tuple(domains[n] for n in (*scope, name)), work)
-        weights = _join(name, scope, [factors.pop(key) for key in sorted(of[name])], domains)
-        parents = tuple(position[n] for n in scope)
-        draws.append(Draw(dim=position[name], parents=parents, weights=weights))
-        for other in scope:
-            of[other] = {key for key in of[other] if key in factors}
-            neighbours[other].discard(name)
-            neighbours[other].update(n for n in scope if n != other)
-        message = {index: sum(row) for index, row in weights.items()}
-        if scope:
-            add(scope, message)
-        else:
-            total *= message.get((), 0)
-    return total, tuple(reversed(draws))
-
-
-def _afford(variables: tuple[Var, ...], work: int) -> int:
-    """Return the work done with a table over the variables; raise CoupledError beyond bounds."""
-    number = combinations(variables)
-    if number > LARGEST_TABLE or work + number > LARGEST_WORK:
-        raise CoupledError(variables)
-    return work + number
-
-
-def _places(space: Space) -> dict[str, tuple[int, int]]:
-    """Return where each dimension stands among those with as many neighbours.
-
-    What decides whether others are there at all comes after them, and so is drawn before them.
-    """
+@functools.lru_cache(maxsize=128)
+def _eliminated(space: Space) -> Eliminated:
     deciding = {v.name for dim in space.dims for v in dim.live.support}
-    return {dim.var.name: (dim.var.name in deciding, i) for i, dim in enumerate(space.dims)}
-
-
-def _least_connected(
-    neighbours: Mapping[str, set[str]], places: Mapping[str, tuple[int, int]]
-) -> Iterator[str]:
-    """Yield each dimension when it has the fewest neighbours, which change on the way."""
-    queue = [(len(neighbours[name]), places[name], name) for name in places]
-    heapq.heapify(queue)
-    done: set[str] = set()
-    while queue:
-        degree, _, name = heapq.heappop(queue)
-        if name in done:
-            continue
-        if degree != len(neighbours[name]):
-            heapq.heappush(queue, (len(neighbours[name]), places[name], name))
-            continue
-        done.add(name)
-        yield name
-
-
-def _join(
-    name: str,
-    scope: tuple[str, ...],
-    factors: list[tuple[tuple[str, ...], Table]],
-    domains: Mapping[str, Var],
-) -> dict[tuple[int, ...], tuple[int, ...]]:
-    """Return, for each assignment of ``scope``, the product of the factors for each choice."""
-    ranges = [range(len(domains[n].values)) for n in scope]
-    choices = range(len(domains[name].values))
-    if not factors:
-        return {index: tuple(1 for _ in choices) for index in itertools.product(*ranges)}
-    names = (*scope, name)
-    places = [[names.index(n) for n in own] for own, _ in factors]
-    rows = {}
-    for index in itertools.product(*ranges):
-        row = []
-        for choice in choices:
-            full = (*index, choice)
-            weight = 1
-            for place, (_, table) in zip(places, factors, strict=True):
-                weight *= table.get(tuple(full[i] for i in place), 0)
-                if not weight:
-                    break
-            row.append(weight)
-        if any(row):
-            rows[index] = tuple(row)
-    return rows
+    return eliminate(tuple(dim.var for dim in space.dims), _conditions(space), deciding)

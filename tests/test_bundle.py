@@ -31,6 +31,17 @@ def test_tensors_that_disagree_are_stored_apart() -> None:
         assert torch.equal(view(shared.masters, places["w"]), state["w"])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64])
+def test_tensors_that_differ_in_the_last_bit_are_stored_apart(dtype: torch.dtype) -> None:
+    one = torch.full((4, 4), 3, dtype=dtype)
+    other = one[:2].clone()
+    other.view(torch.uint8)[0, 0] += 1
+    assert torch.allclose(one[:2].double(), other.double(), rtol=0.5)
+    shared = share([{"w": one}, {"w": other}])
+    assert len(shared.masters) == 2
+    assert torch.equal(view(shared.masters, shared.places[1]["w"]), other)
+
+
 def test_kernels_of_different_sizes_are_stored_apart() -> None:
     states = [{"w": torch.zeros(4, 1, 3, 3)}, {"w": torch.zeros(8, 1, 5, 5)}]
     assert len(share(states).masters) == 2
@@ -171,6 +182,22 @@ def test_a_reading_that_hovers_does_not_flap() -> None:
         policy.decide(Reading(load=limit + 0.01 * (-1) ** step), now=step) for step in range(60)
     ]
     assert set(seen[1:]) == {"small"}
+
+
+@pytest.mark.parametrize("kind", ["load", "battery"])
+def test_a_reading_within_the_margin_of_its_threshold_brings_no_dearer_subnet(kind: str) -> None:
+    def taken(policy: Policy, value: float, now: int = 0) -> str:
+        return policy.decide(Reading(**{kind: value if kind == "load" else 1 - value}), now=now)
+
+    threshold = next(i / 1000 for i in range(1001) if taken(Policy(NAMES), i / 1000) == "small")
+
+    def after_a_minute(distance: float) -> str:
+        policy = Policy(NAMES, Limits(margin=0.05, patience=5.0))
+        assert taken(policy, threshold) == "small"
+        return [taken(policy, threshold - distance, now) for now in range(60)][-1]
+
+    assert after_a_minute(0.01) == after_a_minute(0.045) == "small"
+    assert after_a_minute(0.055) == "middle"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8])

@@ -68,3 +68,17 @@ def test_without_retargeting_another_head_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Diagnostics, match=r"head\.weight is 10x48, not 37x48"):
         load_weights(target, saved(tmp_path, old))
     assert torch.equal(target.stem.conv.weight, before)
+
+
+@pytest.mark.parametrize(("before", "now"), [(1, 3), (4, 2), (3, 1)])
+def test_the_first_layer_sums_to_the_same_whatever_channels_come_in(
+    before: int, now: int, tmp_path: Path
+) -> None:
+    weight = torch.arange(1.0, 1 + 2 * before).reshape(2, before, 1, 1)
+    path = tmp_path / "old.safetensors"
+    safetensors.torch.save_file({"0.weight": weight}, path)
+    net = torch.nn.Sequential(torch.nn.Conv2d(now, 2, 1, bias=False))
+    load_weights(net, path, retarget=True)
+    sums = {1: [1.0, 2.0], 3: [6.0, 15.0], 4: [10.0, 26.0]}[before]
+    expected = torch.tensor(sums).div(now).reshape(2, 1, 1, 1).expand(2, now, 1, 1)
+    torch.testing.assert_close(net[0].weight.detach(), expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 from types import ModuleType
@@ -11,10 +12,12 @@ import pytest
 import torch
 
 from ofadsl.compiler.emit.package import emit_supernet
+from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import check_text
 from ofadsl.compiler.tree import Checked
 from ofadsl.diagnostics import Diagnostics
-from ofadsl.space import shown_count
+from ofadsl.expr import static
+from ofadsl.space import Space, shown_count
 
 
 def space(body: str) -> Checked:
@@ -32,6 +35,11 @@ def codes(body: str) -> list[str]:
     with pytest.raises(Diagnostics) as report:
         space(body)
     return [d.code for d in report.value]
+
+
+def every(found: Space) -> list[tuple[int, ...]]:
+    """Return every combination of choices."""
+    return list(itertools.product(*(range(len(dim.var.values)) for dim in found.dims)))
 
 
 def test_a_set_in_a_default_is_a_dimension_of_each_call() -> None:
@@ -109,3 +117,45 @@ def test_a_count_beyond_every_float_is_shown() -> None:
     assert shown_count(7371**5 * 25) == "5.44e+20"
     assert shown_count(9**1000) == "1.75e+954"
     assert shown_count(6075) == "6,075"
+
+
+def test_the_index_of_a_block_counts_from_zero() -> None:
+    graph = lower(space("stage s depth 1..3 { conv(8 * (index + 1)) }"))
+    widths = {node.name: static(node.shape.channels) for node in graph.nodes}
+    assert [widths[f"s.{i}.conv"] for i in range(3)] == [8, 16, 24]
+
+
+REQUIRED = "choice a = {1, 2}\nchoice b = {4, 8}\nconv(a); conv(b)\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "archs"),
+    [
+        ("if a == 2 { require b == 8; act(relu) }", {(1, 4), (1, 8), (2, 8)}),
+        ("if a == 2 { act(relu) } else { require b == 8; bn }", {(1, 8), (2, 4), (2, 8)}),
+        ("if a == 2 { if b == 4 { require a == 1; bn } }", {(1, 4), (1, 8), (2, 8)}),
+        ("require b == 8", {(1, 8), (2, 8)}),
+    ],
+)
+def test_a_requirement_holds_where_it_stands(body: str, archs: set[tuple[int, int]]) -> None:
+    found = space(REQUIRED + body).space
+    assert found.size() == len(archs)
+    values = [v for v in every(found) if found.contains(v)]
+    named = [found.values(v) for v in values]
+    assert {(one["a"], one["b"]) for one in named} == archs
+
+
+def test_a_requirement_of_an_option_holds_where_the_option_is_chosen() -> None:
+    body = REQUIRED + "o: oneof { x: { require b == 8; bn }; y: act(relu) }"
+    found = space(body).space
+    named = [found.values(v) for v in every(found) if found.contains(v)]
+    assert found.size() == len(named) == 6
+    assert {one["b"] for one in named if one["o"] == "x"} == {8}
+
+
+def test_a_requirement_of_a_stage_says_nothing_of_blocks_that_are_left_out() -> None:
+    body = "choice b = {4, 8}\nconv(b)\nstage s depth 0..1 { require b == 8; conv(8) }"
+    found = space(body).space
+    named = [found.values(v) for v in every(found) if found.contains(v)]
+    assert {(one["s.depth"], one["b"]) for one in named} == {(0, 4), (0, 8), (1, 8)}
+    assert found.size() == 3

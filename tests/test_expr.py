@@ -303,3 +303,49 @@ def test_divisible_never_loses_a_tenth() -> None:
         assert found % 8 == 0
         assert found >= 8
         assert found >= 0.9 * value
+
+
+def test_rounding_to_a_multiple_may_lose_exactly_a_tenth() -> None:
+    assert divisible(10, 9) == 9
+    assert divisible(11, 9) == 18  # 9 would be less than nine tenths
+
+
+def test_a_dimension_compared_with_itself_is_decided() -> None:
+    for op, holds in {"<": False, "<=": True, ">": False, ">=": True}.items():
+        assert apply(op, kernel, kernel) == Const(holds)
+    assert (apply("==", kernel, kernel), apply("!=", kernel, kernel)) == (TRUE, FALSE)
+
+
+@pytest.mark.parametrize("op", ["+", "-", "*", "/", "//", "%", "min", "max"])
+@pytest.mark.parametrize("number", [0, 1, -1])
+def test_a_neutral_number_of_one_operator_is_none_of_another(op: str, number: int) -> None:
+    # so many values that the simplest form does not come from trying them
+    far = Var("far", range(2, 300))
+    functions = {"min": min, "max": max}
+    for env in assignments((far,)):
+        value = env["far"]
+        text = f"{op}(a, b)" if op in functions else f"a {op} b"
+        if not (op in ("/", "//", "%") and number == 0):
+            expected = eval(text, {"a": value, "b": number})
+            assert evaluate(apply(op, far, number), env) == expected
+        assert evaluate(apply(op, number, far), env) == eval(text, {"a": number, "b": value})
+
+
+def test_a_remainder_is_bounded_by_what_divides() -> None:
+    wide = Var("wide", range(64, 136, 8))
+    assert 7 <= upper((wide + kernel * expand) % 8, limit=1) <= 8
+    assert upper(apply("%", wide, kernel), limit=1) >= 6
+
+
+def test_bounds_of_parts_are_tight_where_operators_are_monotone() -> None:
+    wide = Var("wide", range(64, 136, 8))
+    for expr in (
+        wide + kernel * expand,
+        wide * kernel - expand,
+        apply("-", 5, wide * kernel),
+        apply("//", wide * kernel, expand),
+        apply("min", wide * kernel, expand * 100),
+        select(apply(">", wide * kernel, 200), wide * 2, kernel * expand),
+        apply("divisible", wide * kernel, 8),
+    ):
+        assert upper(expr, limit=1) == upper(expr)

@@ -113,3 +113,11 @@ def test_a_reference_checkpoint_gives_the_reference_logits(
         check_reference(supernet, image, arch, case=case)
         subnet = specialize(supernet, arch, example=image, fold_bn=False)
         assert sum(p.numel() for p in subnet.parameters()) == case["params"]
+
+
+def test_the_blocks_of_a_long_stage_are_in_the_order_of_their_numbers() -> None:
+    ours = [f"s1.{i}.project.weight" for i in range(12)]
+    ours += [f"s{n}.0.project.weight" for n in range(2, 12)]
+    foreign = [f"blocks.{i}.conv.point_linear.conv.weight" for i in range(1, len(ours) + 1)]
+    found = ofa.rename(foreign, sorted(ours))
+    assert found.keys == dict(zip(ours, foreign, strict=True))

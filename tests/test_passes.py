@@ -105,6 +105,17 @@ def test_batch_norm_without_scale_and_shift_is_folded(image: Tensor) -> None:
     assert modules(subnet(net, image)) == ["conv"]
 
 
+@pytest.mark.parametrize("eps", [1e-3, 0.5])
+def test_batch_norm_is_folded_with_its_own_eps(image: Tensor, eps: float) -> None:
+    parts = {"conv": torch.nn.Conv2d(8, 8, 1, bias=False), "norm": torch.nn.BatchNorm2d(8, eps=eps)}
+    net = Net(lambda n, x, w: n.norm(n.conv(x)), **parts)
+    torch.nn.init.constant_(net.get_buffer("norm.running_var"), 0.25)
+    weight = net.get_parameter("conv.weight").detach().clone()
+    folded = subnet(net, image).get_submodule("conv")
+    assert isinstance(folded.weight, Tensor)
+    torch.testing.assert_close(folded.weight, weight / (0.25 + eps) ** 0.5)
+
+
 def test_batch_norm_is_folded_into_a_linear_layer_of_vectors(image: Tensor) -> None:
     parts = {"linear": torch.nn.Linear(8, 5), "norm": torch.nn.BatchNorm1d(5)}
     net = Net(lambda n, x, w: n.norm(n.linear(x.mean((2, 3), keepdim=True).flatten(1))), **parts)

@@ -386,3 +386,40 @@ def test_requirements_move_the_ends_of_costs() -> None:
         column = getattr(cost, name)
         assert known[name] == ends(column(x, 1) if name == "peak_memory" else column(x)), name
     assert free["macs"] != known["macs"]
+
+
+def test_every_end_of_three_objectives_is_infinitely_far() -> None:
+    values = points([[0, 2, 1], [2, 0, 1], [1, 1, 2]])
+    assert ranks(values).tolist() == [0, 0, 0]
+    assert np.isinf(crowding(values, ranks(values))).all()
+
+
+def test_crowding_at_both_ends_of_one_objective() -> None:
+    far = crowding(points([[0], [1], [4]]), np.zeros(3, np.intp))
+    assert far.tolist() == [np.inf, 1, np.inf]
+
+
+def test_children_of_equal_parents_have_one_choice_changed_on_average() -> None:
+    found = compiled("mixed")
+    domain = domain_of(found.checked.space, {})
+    task = Problem(
+        domain=domain,
+        costs={},
+        objectives=(lambda b: np.zeros(len(b.x)),),
+        constraints=(impossible,),
+    )
+    x = domain.sample(1, np.random.default_rng(3))
+    state = genetic.begin(task, 1, 0, x)
+    assert len(state.front) == 0  # so that all children come of pairs
+    same = replace(state, population=state.population[[0] * 10])
+    parent = same.population.x[0]
+    children = genetic._offspring(domain, same, 4000, np.random.default_rng(0))
+    mended = domain.mend(parent[None])[0]
+    changed = (children != mended).sum(axis=1)
+    assert 0.25 < (changed == 0).mean() < 0.5  # (1 - 1/n)^n, and what does not matter is mended
+    assert (changed == 1).mean() > 0.2
+    assert set(np.flatnonzero((children != mended).any(axis=0))) == set(domain.free)
+
+
+def impossible(batch: Batch) -> Floats:
+    return np.ones(len(batch.x))

@@ -11,6 +11,7 @@ from ofadsl.diagnostics import Source
 from ofadsl.search.check import check_constraints
 from ofadsl.search.compute import column, dimensions_of, violation
 from ofadsl.search.domain import domain_of
+from ofadsl.search.front import Floats
 from ofadsl.search.problem import Batch
 from ofadsl.search.ranges import Known, never, range_of
 from ofadsl.search.terms import Compare
@@ -75,3 +76,66 @@ def test_what_never_holds_holds_for_no_arch_and_values_lie_in_their_range(
 def test_what_is_certain_of_a_condition(text: str, certain: bool) -> None:
     found = check_constraints(Source(path="--where", text=text), VOCABULARY)
     assert any(never(one.condition, KNOWN) for one in found) is certain
+
+
+LOW, HIGH = (int(end) for end in KNOWN["macs"])
+TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+
+
+@pytest.mark.parametrize(
+    ("op", "bound", "certain"),
+    [
+        ("<=", LOW - 1, True),
+        ("<=", LOW, False),
+        ("<", LOW, True),
+        ("<", LOW + 1, False),
+        (">=", HIGH + 1, True),
+        (">=", HIGH, False),
+        (">", HIGH, True),
+        (">", HIGH - 1, False),
+        ("==", LOW - 1, True),
+        ("==", LOW, False),
+        ("==", HIGH, False),
+        ("==", HIGH + 1, True),
+        ("!=", LOW, False),
+    ],
+)
+def test_a_bound_exactly_at_an_end_can_be_met(op: str, bound: int, certain: bool) -> None:
+    for text in (f"macs {op} {bound}", f"{bound} {TURNED[op]} macs"):
+        (found,) = check_constraints(Source(path="--where", text=text), VOCABULARY)
+        assert never(found.condition, KNOWN) is certain
+        met = violation(found.condition, BATCH, DIMENSIONS) == 0
+        assert met.any() is not np.bool_(certain)
+
+
+def test_what_is_one_number_only_differs_from_no_other() -> None:
+    (found,) = check_constraints(Source(path="--where", text="macs != 7"), VOCABULARY)
+    assert never(found.condition, {"macs": (7.0, 7.0)})
+    assert not never(found.condition, {"macs": (7.0, 8.0)})
+    assert not never(found.condition, {"macs": (6.0, 7.0)})
+
+
+def violations(text: str) -> Floats:
+    """Return how far each arch is from what is said, all of it together."""
+    found = check_constraints(Source(path="--where", text=text), VOCABULARY)
+    return np.sum([violation(one.condition, BATCH, DIMENSIONS) for one in found], axis=0)
+
+
+def test_violations_of_both_sides_of_an_and_add_up_and_of_an_or_the_nearer_counts() -> None:
+    one, other = f"macs <= {LOW}", "params <= 1000"
+    each = violations(one), violations(other)
+    assert (np.minimum(*each) > 0).any()
+    np.testing.assert_allclose(violations(f"{one} or {other}"), np.minimum(*each))
+    np.testing.assert_allclose(violations(f"{one} and {other}"), each[0] + each[1])
+    whole = violations(f"resolution < 0 or ({one} and {other})")  # an `and` that is not split up
+    np.testing.assert_allclose(whole, np.minimum(violations("resolution < 0"), each[0] + each[1]))
+
+
+def test_a_violation_is_the_distance_by_the_size_of_the_bound() -> None:
+    macs = COST.macs(X)
+    np.testing.assert_allclose(
+        violations(f"macs <= {LOW}"), np.maximum(macs / LOW - 1, 1e-12) * (macs > LOW)
+    )
+    np.testing.assert_allclose(
+        violations(f"macs >= {HIGH}"), np.maximum(1 - macs / HIGH, 1e-12) * (macs < HIGH)
+    )

@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from conftest import REPOSITORY
@@ -13,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ofadsl.compiler.pipeline import checked_space
-from ofadsl.expr import TRUE, Expr, Var, apply, const, evaluate
-from ofadsl.space import CoupledError, Dim, Requirement, Space, Stage, drawn, effective
+from ofadsl.elimination import CoupledError
+from ofadsl.expr import TRUE, Expr, Var, apply, const, evaluate, negate, select
+from ofadsl.space import Dim, Requirement, Space, Stage, drawn, effective
 
 Arch = tuple[int, ...]
 
@@ -191,22 +193,73 @@ def test_a_requirement_says_nothing_of_what_is_not_there() -> None:
     assert evaluate(whole, {"s1.depth": 2, "s1.0.kernel": 5, "s1.1.kernel": 3}) is False
 
 
-def test_dimensions_that_are_tied_too_tightly_cannot_be_counted() -> None:
-    variables = [Var(f"d{i}", range(20)) for i in range(8)]
-    total: Expr = const(0)
-    for var in variables:
-        total = total + var
-    said = apply("<", total, 80)
-    space = Space(
+def required(variables: Sequence[Var], *said: Expr) -> Space:
+    return Space(
         name="tied",
         params=(),
         dims=tuple(Dim(var=var, key=var.name) for var in variables),
         stages=(),
-        requirements=(Requirement(text="", condition=said, said=said),),
+        requirements=tuple(Requirement(text="", condition=c, said=c) for c in said),
     )
+
+
+def test_dimensions_that_are_tied_too_tightly_cannot_be_counted() -> None:
+    variables = [Var(f"d{i}", range(20)) for i in range(8)]
+    total: Expr = const(0)
+    for var in variables:
+        total = total * 20 + var  # no two choices give the same
     with pytest.raises(CoupledError) as raised:
-        space.size()
+        required(variables, apply("<", total, 80)).size()
     assert len(raised.value.variables) == 8
+
+
+def test_a_sum_of_many_dimensions_has_few_values_and_is_counted() -> None:
+    variables = [Var(f"d{i}", range(4)) for i in range(16)]
+    total: Expr = const(0)
+    for var in variables:
+        total = total + var
+    space = required(variables, apply("<", total, 20))
+    ways = [1]
+    for _ in variables:
+        longer = [0] * (len(ways) + 3)
+        for at, count in enumerate(ways):
+            for value in range(4):
+                longer[at + value] += count
+        ways = longer
+    assert space.size() == sum(ways[:20])
+    samples = list(itertools.islice(space.samples(random.Random(1)), 3000))
+    assert all(len(arch) == 16 and sum(arch) < 20 for arch in samples)
+    sums = [sum(arch) for arch in samples]
+    for value in range(12, 20):
+        expected = 3000 * ways[value] / sum(ways[:20])
+        assert abs(sums.count(value) - expected) < 5 * expected**0.5 + 1
+
+
+def test_a_width_that_is_chosen_again_and_again_is_counted() -> None:
+    """Each condition is on the width before, which a chain of choices decides."""
+    width: Expr = const(8)
+    dims: list[Dim] = []
+    for i in range(12):
+        wide = apply(">", width, 8 + i)
+        ways = []
+        for way, values in ((wide, (8, 12, 16, 20)), (negate(wide), (10, 14, 18))):
+            var = Var(f"d{len(dims)}", values)
+            dims.append(Dim(var=var, key=var.name, live=way))
+            ways.append(var)
+        width = select(wide, ways[0], ways[1])
+    space = Space(name="again", params=(), dims=tuple(dims), stages=(), requirements=())
+    widths = {8: 1}
+    for i in range(12):
+        following: dict[int, int] = {}
+        for before, count in widths.items():
+            for value in (8, 12, 16, 20) if before > 8 + i else (10, 14, 18):
+                following[value] = following.get(value, 0) + count
+        widths = following
+    assert space.size() == sum(widths.values())
+    for arch in itertools.islice(space.samples(random.Random(0)), 50):
+        values = space.values(arch)
+        for dim in dims:
+            assert evaluate(dim.live, values) or values[dim.var.name] == dim.var.values[0]
 
 
 def test_many_large_tables_are_not_counted_one_after_the_other() -> None:

@@ -122,3 +122,51 @@ def test_two_subnets_share_no_parameters(supernet: Supernet, image: Tensor) -> N
     first, second = specialize(supernet, arch), specialize(supernet, Arch.largest())
     torch.testing.assert_close(first(image), bound(image))
     assert not {id(p) for p in first.parameters()} & {id(p) for p in second.parameters()}
+
+
+class Constant(torch.nn.Module):
+    """A supernet of one output for each image: ``value``, and what float32 loses of ``huge``."""
+
+    def __init__(self, value: float, huge: float = 0.0) -> None:
+        super().__init__()
+        self.value = torch.nn.Parameter(torch.tensor(value))
+        self.huge = huge
+
+    def forward(self, x: Tensor, arch: Arch | None = None) -> Tensor:
+        return (x.flatten(1)[:, :1] * 0 + self.value) + self.huge - self.huge
+
+
+@pytest.mark.parametrize(
+    ("apart", "exact", "holds"),
+    [
+        (5e-7, True, True),
+        (5e-6, True, False),
+        (5e-6, False, True),
+        (3e-5, False, False),
+    ],
+)
+def test_a_subnet_is_verified_within_what_is_allowed(
+    apart: float, exact: bool, holds: bool, image: Tensor
+) -> None:
+    given = Constant(1.0 + apart), Constant(1.0), Arch.smallest(), image
+    if holds:
+        assert verify(*given, exact=exact) == pytest.approx(apart, rel=0.2)
+    else:
+        with pytest.raises(AssertionError, match="differs from the supernet by"):
+            verify(*given, exact=exact)
+
+
+@pytest.mark.parametrize(("times", "holds"), [(2, True), (20, False)])
+def test_a_network_that_amplifies_rounding_is_given_four_times_its_own(
+    times: float, holds: bool, image: Tensor
+) -> None:
+    supernet = Constant(1.1, huge=1e4)
+    with torch.no_grad():
+        rounding = abs(float(supernet(image)[0]) - 1.1)
+    assert rounding > 1e-4
+    given = Constant(1.1 + times * rounding, huge=1e4), supernet, Arch.smallest(), image
+    if holds:
+        verify(*given, exact=False)
+    else:
+        with pytest.raises(AssertionError, match="the supernet itself rounds by"):
+            verify(*given, exact=False)

@@ -121,6 +121,19 @@ def test_an_in_place_teacher_teaches_all_but_itself_and_learns_from_labels() -> 
     torch.testing.assert_close(losses[1], 0.5 * soft_cross_entropy(small, large))
 
 
+def test_the_largest_subnet_teaches_every_other_in_place() -> None:
+    net = supernet()
+    with torch.no_grad():
+        net.head.weight.mul_(300)  # so that subnets are of different opinions
+    lesson = replace(PLAIN, distil=Distil(teacher="in_place", ratio=1.0))
+    arch = SMALL.module.Arch
+    archs = (arch.largest(), *SMALL.archs(2, seed=1), arch.smallest())
+    losses = backward(net, archs, images(), LABELS, lesson)
+    large, *others = (net(resized(images(), a.resolution), a).detach() for a in archs)
+    expected = torch.stack([soft_cross_entropy(other, large) for other in others])
+    torch.testing.assert_close(losses[1:], expected)
+
+
 def test_a_frozen_teacher_is_asked_at_the_resolution_of_its_pupil() -> None:
     net, frozen = supernet(), SMALL.module.Supernet().train().requires_grad_(False)
     asked = []

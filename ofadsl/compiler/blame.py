@@ -64,13 +64,20 @@ def _outer(written: Written) -> tuple[Scope, Written] | None:
 
 
 def shown(value: Expr, choices: Mapping[str, Value]) -> str:
-    """Return a value found, and the choices that lead to it."""
+    """Return a value found, and the choices that lead to it; none where it was not decided."""
+    if value.support and not choices:
+        return f"`{value}` depends on too many choices to try them all"
     if any(var.name not in choices for var in value.support):
         return f"`{value}` here"
     text = str(evaluate(value, choices))
-    where = [f"{var.name} is {choices[var.name]}" for var in value.support]
-    obvious = isinstance(value, Var) or not where
-    return f"{text} here" if obvious else f"{text}, where {' and '.join(where[:3])}"
+    if isinstance(value, Var) or not value.support:
+        return f"{text} here"
+    return f"{text}, where {whereabouts({v.name: choices[v.name] for v in value.support})}"
+
+
+def whereabouts(choices: Mapping[str, Value]) -> str:
+    """Return the first few choices as a phrase: `a is 3 and b is 5`."""
+    return " and ".join([f"{name} is {value}" for name, value in choices.items()][:3])
 
 
 def found(demand: Demand, choices: Mapping[str, Value]) -> str:
@@ -78,15 +85,9 @@ def found(demand: Demand, choices: Mapping[str, Value]) -> str:
     shown = {name: _value(value, choices) for name, value in demand.values.items()}
     text = demand.found.format(**shown)
     depends = {var.name for value in demand.values.values() for var in _support(value)}
-    where = [f"{name} is {choices[name]}" for name in choices if name in depends]
-    return (
-        f"{text}, where {' and '.join(where[:3])}" if where and not _obvious(text, where) else text
-    )
-
-
-def _obvious(text: str, where: list[str]) -> bool:
-    """Return whether the choices say no more than the values do."""
-    return len(where) == 1 and where[0].rsplit(" ", 1)[-1] in text.split()
+    where = {name: value for name, value in choices.items() if name in depends}
+    obvious = len(where) == 1 and str(*where.values()) in text.split()
+    return f"{text}, where {whereabouts(where)}" if where and not obvious else text
 
 
 def _support(value: Expr | int) -> tuple[Var, ...]:

@@ -26,9 +26,10 @@ from ofadsl.compiler.settings import bind_parameters
 from ofadsl.compiler.tally import tallies, tally
 from ofadsl.compiler.tree import Checked, IfNode, OpNode, ResidualNode, Seq, inside
 from ofadsl.diagnostics import Diagnostic, Span
+from ofadsl.elimination import CoupledError
 from ofadsl.expr import UNKNOWN, Expr, Var, static
 from ofadsl.graph import Shape
-from ofadsl.space import CoupledError, Requirement, Space
+from ofadsl.space import Requirement, Space
 
 NOWHERE = Place()
 

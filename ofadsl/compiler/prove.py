@@ -7,9 +7,10 @@ its parts can have: nothing is sampled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ofadsl.elimination import CoupledError, conjuncts, solve
 from ofadsl.expr import (
     FALSE,
     TRUE,
@@ -20,8 +21,10 @@ from ofadsl.expr import (
     Var,
     apply,
     assignments,
+    bounds,
     combinations,
     evaluate,
+    negate,
     source,
     tabulate,
 )
@@ -34,6 +37,10 @@ WORK = 1 << 21
 
 POSSIBLE = 1 << 12
 """So many values of a part are followed."""
+
+
+_SHORT = 12
+"""The text of an expression of fewer levels is short, however often a part of it stands there."""
 
 
 class UnprovableError(ValueError):
@@ -78,22 +85,23 @@ class Prover:
 
     def _refute(self, part: Expr, when: Expr) -> Mapping[str, Value] | None:
         if combinations(part.support) > LIMIT:
-            if self.possible(part) == frozenset((True,)):
+            if _apart(part) or self.possible(part) == frozenset((True,)):
                 return None
-            raise UnprovableError(_names(part.support))
+            return self._solved(part, when)
         found = self._search(part.support, (), part)
         if found is None:
             return None
         variables, known, ignored = self._widened(part, when)
-        if not known:
-            exact = None if ignored else found
-        else:
-            exact = self._search(variables, known, part)
-            if exact is None:
-                return None
-        if exact is None or ignored:
-            raise UnprovableError(_names(variables))
-        return exact
+        exact = self._search(variables, known, part) if known else found
+        return self._solved(part, when) if ignored and exact is not None else exact
+
+    def _solved(self, part: Expr, when: Expr) -> Mapping[str, Value] | None:
+        """Return what ``_search`` does, of conditions that are too large to try all of."""
+        _, known, _ = self._widened(part, when, limit=None)
+        try:
+            return solve((negate(part), *known))
+        except CoupledError as error:
+            raise UnprovableError(_names(error.variables)) from error
 
     def possible(self, expr: Expr) -> frozenset[Value] | None:
         """Return values that hold every value of ``expr``, or None where they are too many.
@@ -117,7 +125,9 @@ class Prover:
         _, then, orelse = parts
         return None if then is None or orelse is None else then | orelse
 
-    def _widened(self, part: Expr, when: Expr) -> tuple[tuple[Var, ...], tuple[Expr, ...], bool]:
+    def _widened(
+        self, part: Expr, when: Expr, limit: int | None = LIMIT
+    ) -> tuple[tuple[Var, ...], tuple[Expr, ...], bool]:
         """Return the facts that bear on ``part``, their dimensions, and whether some are left out.
 
         ``when`` bears on everything; a requirement does where it shares a dimension.
@@ -130,7 +140,7 @@ class Prover:
         seen = set(queue)
         for fact in queue:  # grows while it is read
             wider = variables | {var.name: var for var in fact.support}
-            if combinations(wider.values()) > LIMIT:
+            if limit is not None and combinations(wider.values()) > limit:
                 ignored = True
                 continue
             known.append(fact)
@@ -154,9 +164,11 @@ class Prover:
                 if not evaluate(part, env) and all(evaluate(fact, env) for fact in known):
                     return env
             return None
-        names = {var.name: f"v{i}" for i, var in enumerate(variables)}
-        text = tuple(source(e, lambda var: names[var.name]) for e in (part, *known))
-        key = (text, tuple(var.values for var in variables))
+        key: object = (part, *known)
+        if max(e.depth for e in (part, *known)) < _SHORT:  # what equal blocks ask is tried once
+            names = {var.name: f"v{i}" for i, var in enumerate(variables)}
+            text = tuple(source(e, lambda var: names[var.name]) for e in (part, *known))
+            key = (text, tuple(var.values for var in variables))
         if key not in self.tried:
             columns = [tabulate(e, variables) for e in (part, *known)]
             rows = enumerate(zip(*columns, strict=True))
@@ -172,17 +184,6 @@ def counterexample(
 ) -> Mapping[str, Value] | None:
     """Return choices that meet ``when`` and ``given`` but not ``condition``, or None."""
     return Prover(given=tuple(given)).counterexample(condition, when)
-
-
-def conjuncts(condition: Expr) -> Iterator[Expr]:
-    """Yield the parts of ``a and b and ...``."""
-    waiting = [condition]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Apply) and part.op == "and":
-            waiting += reversed(part.args)
-        else:
-            yield part
 
 
 def _combined(op: str, parts: list[frozenset[Value] | None]) -> frozenset[Value] | None:
@@ -201,6 +202,24 @@ def _combined(op: str, parts: list[frozenset[Value] | None]) -> frozenset[Value]
     except ArithmeticError:  # by a value that is one too many
         return None
     return result if len(result) <= POSSIBLE else None
+
+
+def _apart(part: Expr) -> bool:
+    """Return whether a comparison holds because its sides are never near each other."""
+    if not isinstance(part, Apply) or part.op not in ("<", "<=", ">", ">="):
+        return False
+    if part.args[0].kind is str:
+        return False
+    (low, high), (least, most) = map(bounds, part.args)
+    match part.op:
+        case "<":
+            return high < least
+        case "<=":
+            return high <= least
+        case ">":
+            return low > most
+        case _:
+            return low >= most
 
 
 def _turned(part: Expr) -> Expr:

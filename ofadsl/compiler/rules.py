@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
-from ofadsl.compiler.blame import given, poison, shown
+from ofadsl.compiler.blame import given, poison, shown, whereabouts
 from ofadsl.compiler.prove import Prover, UnprovableError
 from ofadsl.compiler.report import Report
 from ofadsl.compiler.scope import Place, Scope, Written
 from ofadsl.diagnostics import Span
-from ofadsl.expr import TRUE, UNKNOWN, Expr, TooLargeError, Value, apply, bounded
+from ofadsl.expr import TRUE, UNKNOWN, Expr, TooLargeError, Value, Var, apply, bounded
 
 _KINDS = {bool: "a condition", int: "a number", float: "a number", str: "a word"}
 
@@ -52,7 +52,20 @@ class Rules:
         values = self.prover.possible(divisor)
         if values is not None and 0 not in values:
             return True
-        label = f"`{divisor}` can be 0" if divisor.support else "this is 0"
+        label = "this is 0"
+        if divisor.support:
+            try:
+                choices = Prover().counterexample(apply("!=", divisor, 0))
+            except UnprovableError as error:
+                rule = "too many dimensions decide together whether this is valid"
+                label = f"a divisor must not be zero, which depends on {error}"
+                self.blame("OFA056", rule, written, label, "let it depend on fewer choices")
+                return False
+            if choices is None:
+                return True
+            label = f"`{divisor}` can be 0"
+            if not isinstance(divisor, Var):
+                label += f", where {whereabouts(choices)}"
         help = "use `max(..., 1)`" if divisor.support else "divide by something else"
         self.blame("OFA046", "a divisor must not be zero", written, label, help)
         return False

@@ -20,7 +20,7 @@ from ofadsl.expr.nodes import (
     const,
     static,
 )
-from ofadsl.expr.readings import assignments, evaluate, source, spelling, tabulate, upper
+from ofadsl.expr.readings import assignments, bounds, evaluate, source, spelling, tabulate, upper
 from ofadsl.expr.spelling import (
     AND,
     ATOM,
@@ -68,6 +68,7 @@ __all__ = [
     "assignments",
     "atom",
     "bounded",
+    "bounds",
     "combinations",
     "conjunction",
     "const",

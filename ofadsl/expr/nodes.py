@@ -27,7 +27,7 @@ WIDEST = 1024
 SMALL = 32
 """So many assignments are tried when an expression is made, to see if it is constant."""
 _SMALL_LOGIC = 512  # the same for conditions, which are more often constant than numbers are
-_TABLED = 256  # the values of so many are kept, for what the expression becomes a part of
+_TABLED = 512  # the values of so many are kept, for what the expression becomes a part of
 
 
 class Expr:
@@ -175,10 +175,14 @@ class Apply(Expr):
 
     def spelling(self, name: Callable[[Var], str]) -> Code:
         """Return the operands, joined."""
+        op, args = self.op, self.args
+        last = args[-1]
+        if op == "+" and isinstance(last, Const) and isinstance(last.value, int) and last.value < 0:
+            op, args = "-", (args[0], Const(-last.value))
         parts = []
-        for arg in self.args:  # no comprehension: an expression may be as deep as the stack allows
+        for arg in args:  # no comprehension: an expression may be as deep as the stack allows
             parts.append(arg.spelling(name))
-        return joined(self.op, parts)
+        return joined(op, parts)
 
 
 class Unknown(Expr):
@@ -317,13 +321,22 @@ def _whole_identity(op: str, first: Expr, last: Expr) -> Expr | None:
     return None
 
 
+def _either(condition: Expr, then: Expr, orelse: Expr) -> Expr | None:
+    """Return ``b`` for ``b if a != b else a``: where it is the other, the two are equal."""
+    if not isinstance(condition, Apply) or condition.op not in ("==", "!="):
+        return None
+    if condition.args not in ((then, orelse), (orelse, then)) or {then.kind, orelse.kind} != {int}:
+        return None
+    return then if condition.op == "!=" else orelse
+
+
 def _logic_identity(op: str, args: tuple[Expr, ...]) -> Expr | None:
     first, last = args[0], args[-1]
     left, right = static(first), static(last)
     if op == "if":
         if isinstance(left, bool):
             return args[1] if left else last
-        return last if args[1] == last else None
+        return last if args[1] == last else _either(*args)
     if op in ("and", "or"):
         neutral = op == "and"
         if (not neutral) in (left, right):

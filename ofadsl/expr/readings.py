@@ -27,9 +27,15 @@ def assignments(variables: Iterable[Var], *, allocated: bool = False) -> Iterato
         yield dict(zip(names, values, strict=True))
 
 
+_SHALLOW = 12
+"""Up to so many levels parts that stand twice are read twice; beyond it they could be millions."""
+
+
 def evaluate(expr: Expr | Value, env: Mapping[str, Value]) -> Value:
     """Return the value of ``expr`` where each variable has the value that ``env`` gives it."""
     if isinstance(expr, Apply):
+        if expr.depth > _SHALLOW:
+            return _evaluated_once(expr, env, {})
         args = expr.args
         if expr.op == "if":
             return evaluate(args[1 if evaluate(args[0], env) else 2], env)
@@ -44,8 +50,29 @@ def evaluate(expr: Expr | Value, env: Mapping[str, Value]) -> Value:
     return expr.value if isinstance(expr, Const) else expr  # type: ignore[return-value]
 
 
+def _evaluated_once(expr: Expr, env: Mapping[str, Value], known: dict[Expr, Value]) -> Value:
+    """Return what ``evaluate`` does; each part is computed once, wherever it stands."""
+    if not isinstance(expr, Apply) or expr.depth <= _SHALLOW:
+        return evaluate(expr, env)
+    if expr not in known:
+        args = expr.args
+        if expr.op == "if":
+            taken = args[1 if _evaluated_once(args[0], env, known) else 2]
+            known[expr] = _evaluated_once(taken, env, known)
+        else:
+            values = []
+            for arg in args:
+                values.append(_evaluated_once(arg, env, known))
+            known[expr] = OPERATIONS[expr.op](*values)
+    return known[expr]
+
+
 def tabulate(expr: Expr | Value, variables: tuple[Var, ...]) -> list[Value]:
     """Return the values of ``expr`` over all assignments of ``variables``, in their order."""
+    if isinstance(expr, Apply) and expr.table is not None and expr.support == variables:
+        return list(expr.table)
+    if isinstance(expr, Apply) and expr.depth > _SHALLOW:
+        return [evaluate(expr, env) for env in assignments(variables)]
     names = {var.name: f"v{i}" for i, var in enumerate(variables)}
     text = source(const(expr), lambda var: names[var.name])
     # The text holds only what `source` writes: v<i>, checked literals and our own functions.
@@ -72,7 +99,12 @@ def upper(expr: Expr | Value, *, limit: int = 1 << 16) -> int | float:
         return _number(expr.value if isinstance(expr, Const) else expr)
     if combinations(expr.support) <= limit:
         return max(_number(evaluate(expr, e)) for e in assignments(expr.support, allocated=True))
-    return _bounds(expr)[1]
+    return _bounds(expr, {})[1]
+
+
+def bounds(expr: Expr) -> tuple[int | float, int | float]:
+    """Return numbers that no value of ``expr`` is below or above, from those of its parts."""
+    return _bounds(expr, {})
 
 
 def _number(value: object) -> int | float:
@@ -80,17 +112,29 @@ def _number(value: object) -> int | float:
     return value
 
 
-def _bounds(expr: Expr) -> tuple[int | float, int | float]:
+Bounds = tuple[int | float, int | float]
+
+
+def _bounds(expr: Expr, known: dict[Expr, Bounds]) -> Bounds:
+    """Return the least and the largest value, or numbers beyond them."""
+    if expr not in known:
+        known[expr] = _found_bounds(expr, known)
+    return known[expr]
+
+
+def _found_bounds(expr: Expr, known: dict[Expr, Bounds]) -> Bounds:
     if combinations(expr.support) <= SMALL or isinstance(expr, Var):
         found = [_number(evaluate(expr, e)) for e in assignments(expr.support, allocated=True)]
         return min(found), max(found)
     assert isinstance(expr, Apply), expr
-    if expr.op == "if":
-        then, orelse = _bounds(expr.args[1]), _bounds(expr.args[2])
-        return min(then[0], orelse[0]), max(then[1], orelse[1])
     if expr.op in LOGIC:
         return 0, 1
-    parts = [_bounds(arg) for arg in expr.args]
+    parts = []
+    for arg in expr.args[1:] if expr.op == "if" else expr.args:
+        parts.append(_bounds(arg, known))
+    if expr.op == "if":
+        then, orelse = parts
+        return min(then[0], orelse[0]), max(then[1], orelse[1])
     if expr.op == "%":
         return min(0, parts[1][0]), max(0, parts[1][1])
     if expr.op == "divisible" and parts[1][0] != parts[1][1]:

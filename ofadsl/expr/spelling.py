@@ -65,9 +65,4 @@ def joined(op: str, parts: Sequence[Code]) -> Code:
         return Code(f"{'not ' if op == 'not' else '-'}{first.within(own)}", own)
     least, later = operands(op)
     text = first.within(least)
-    for part in rest:
-        if op == "+" and part.text.startswith("-") and part.text[1:].isdigit():
-            text += f" - {part.text[1:]}"
-        else:
-            text += f" {op} {part.within(later)}"
-    return Code(text, own)
+    return Code(text + "".join(f" {op} {part.within(later)}" for part in rest), own)

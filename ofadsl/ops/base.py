@@ -40,21 +40,12 @@ class First:
 
     size: Size
 
-    def slice(self, total: int) -> slice | None:
-        """Return the part of ``total`` entries to keep; None for all of them."""
-        return None if self.size == total else slice(0, self.size)
-
 
 @dataclass(frozen=True, slots=True)
 class Centre:
     """The ``size`` entries in the middle."""
 
     size: Size
-
-    def slice(self, total: int) -> slice | None:
-        """Return the part of ``total`` entries to keep; None for all of them."""
-        start = (total - self.size) // 2
-        return None if self.size == total else slice(start, start + self.size)
 
 
 @dataclass(frozen=True, slots=True)

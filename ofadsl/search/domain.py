@@ -9,15 +9,19 @@ choice), and no subnet is listed twice.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ofadsl.expr import Value
+from ofadsl.elimination import Draw
+from ofadsl.expr import Expr, Value, Var, tabulate
 from ofadsl.search.front import Archs, Floats
-from ofadsl.space import Draw, Space
+from ofadsl.space import Space
+
+Rows: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 
 CHUNK = 1 << 16
 """So many archs are listed at a time."""
@@ -33,15 +37,25 @@ class Step:
     allowed: NDArray[np.bool_]
     bounds: Floats
     """Where a ticket between 0 and 1 falls, for uniform samples."""
-    mended: Archs | None
+    mended: NDArray[np.uint16] | None
     """The nearest possible choice, one row after the other; none where all are possible."""
 
-    def rows(self, x: Archs) -> NDArray[np.intp] | int:
+    def rows(self, x: Rows) -> NDArray[np.intp] | int:
         """Return the row of each arch."""
-        row: NDArray[np.intp] | int = 0
-        for parent, stride in zip(self.parents, self.strides, strict=True):
-            row = row + x[:, parent].astype(np.intp) * stride
-        return row
+        return _places(self.parents, self.strides, x)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Width:
+    """What some steps depend on beside dimensions, such as a width: a table over columns."""
+
+    parents: tuple[int, ...]
+    strides: tuple[int, ...]
+    found: NDArray[np.uint16]
+
+    def at(self, x: Rows) -> NDArray[np.uint16]:
+        """Return its value, as an index, in each arch."""
+        return np.asarray(self.found[_places(self.parents, self.strides, x)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,14 +69,16 @@ class Domain:
     counts: NDArray[np.intp]
     size: int
     steps: tuple[Step, ...]
+    widths: tuple[Width, ...] = ()
+    """While steps are taken these stand in columns behind the dimensions."""
 
     def sample(self, n: int, rng: np.random.Generator) -> Archs:
         """Return archs drawn uniformly from the distinct subnets."""
-        x = np.zeros((n, len(self.names)), np.uint8)
+        x = self._empty(n)
         for step in self.steps:
             bounds = step.bounds[step.rows(x)]
             x[:, step.dim] = (rng.random(n)[:, None] >= np.atleast_2d(bounds)).sum(axis=1)
-        return x
+        return self._dims(x)
 
     def spread(self, n: int, rng: np.random.Generator) -> Archs:
         """Return archs from the smallest choices to the largest, mixed about a level of each."""
@@ -74,12 +90,15 @@ class Domain:
 
     def mend(self, x: Archs) -> Archs:
         """Return ``x`` with each choice that is not possible replaced by the nearest that is."""
-        x = x.copy()
+        rows = self._empty(len(x))
+        rows[:, : len(self.names)] = x
+        for column, width in enumerate(self.widths, len(self.names)):
+            rows[:, column] = width.at(rows)
         for step in self.steps:
             if step.mended is not None:
-                width = step.allowed.shape[1]
-                x[:, step.dim] = step.mended[step.rows(x) * width + x[:, step.dim]]
-        return x
+                count = step.allowed.shape[1]
+                rows[:, step.dim] = step.mended[step.rows(rows) * count + rows[:, step.dim]]
+        return self._dims(rows)
 
     def contains(self, x: Archs) -> NDArray[np.bool_]:
         """Return for each arch whether it is a canonical one of the domain."""
@@ -91,12 +110,12 @@ class Domain:
 
     def every(self) -> Iterator[Archs]:
         """Yield every distinct subnet once, in chunks, always in the same order."""
-        waiting = [(0, np.zeros((1, len(self.names)), np.uint8))]
+        waiting = [(0, self._empty(1))]
         ready: list[Archs] = []
         while waiting:
             at, x = waiting.pop()
             if at == len(self.steps):
-                ready.append(x)
+                ready.append(self._dims(x))
                 if sum(map(len, ready)) >= CHUNK // 2:
                     yield np.concatenate(ready)
                     ready = []
@@ -108,6 +127,15 @@ class Domain:
         if ready:
             yield np.concatenate(ready)
 
+    def _empty(self, n: int) -> Rows:
+        """Return ``n`` rows with a column for each dimension and each width."""
+        shape = n, len(self.names) + len(self.widths)
+        return np.zeros(shape, np.uint16) if self.widths else np.zeros(shape, np.uint8)
+
+    def _dims(self, x: Rows) -> Archs:
+        """Return the columns of the dimensions."""
+        return np.asarray(x[:, : len(self.names)], np.uint8)
+
 
 def domain_of(space: Space, kept: Mapping[str, Collection[Value]]) -> Domain:
     """Return the domain of a space, some dimensions of which are narrowed to the values ``kept``.
@@ -117,16 +145,40 @@ def domain_of(space: Space, kept: Mapping[str, Collection[Value]]) -> Domain:
     narrowed = space.restrict(kept) if kept else space
     size = narrowed.size()
     variables = [dim.var for dim in space.dims]
-    counts = np.array([len(var.values) for var in variables], np.intp)
+    draws = narrowed.draws()
+    every = [*variables, *(var for var, _ in draws.derived)]
+    counts = np.array([len(var.values) for var in every], np.intp)
     left = [len(kept.get(var.name, var.values)) for var in variables]
     return Domain(
         names=tuple(var.name for var in variables),
         choices=tuple(var.values for var in variables),
         free=np.flatnonzero(np.array(left, np.intp) > 1),
-        counts=counts,
+        counts=counts[: len(variables)],
         size=size,
-        steps=tuple(_step(draw, counts) for draw in narrowed.draws()) if size else (),
+        steps=tuple(_step(draw, counts) for draw in draws.draws) if size else (),
+        widths=tuple(_width(var, part, every) for var, part in draws.derived),
     )
+
+
+def _width(var: Var, part: Expr, every: Sequence[Var]) -> Width:
+    place = {var.values[i]: i for i in range(len(var.values))}
+    columns = [other.name for other in every]
+    return Width(
+        parents=tuple(columns.index(other.name) for other in part.support),
+        strides=_strides([len(other.values) for other in part.support]),
+        found=np.array([place[value] for value in tabulate(part, part.support)], np.uint16),
+    )
+
+
+def _strides(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(int(np.prod(shape[i + 1 :])) for i in range(len(shape)))
+
+
+def _places(parents: tuple[int, ...], strides: tuple[int, ...], x: Rows) -> NDArray[np.intp] | int:
+    row: NDArray[np.intp] | int = 0
+    for parent, stride in zip(parents, strides, strict=True):
+        row = row + x[:, parent].astype(np.intp) * stride
+    return row
 
 
 def _step(draw: Draw, counts: NDArray[np.intp]) -> Step:
@@ -139,29 +191,28 @@ def _step(draw: Draw, counts: NDArray[np.intp]) -> Step:
             weights[row] = [weight / sum(found) for weight in found]
     allowed = weights > 0
     allowed[~allowed.any(axis=1)] = True
-    strides = [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
     bounds = np.cumsum(weights, axis=1)[:, :-1]
     last = width - 1 - np.argmax(allowed[:, ::-1], axis=1)
     bounds[np.arange(width - 1) >= last[:, None]] = 2  # a sum of shares may end below 1
     return Step(
         dim=draw.dim,
         parents=draw.parents,
-        strides=tuple(strides),
+        strides=_strides(shape),
         allowed=allowed,
         bounds=bounds,
         mended=None if allowed.all() else _nearest(allowed).ravel(),
     )
 
 
-def _nearest(allowed: NDArray[np.bool_]) -> Archs:
+def _nearest(allowed: NDArray[np.bool_]) -> NDArray[np.uint16]:
     """Return for each row and choice the nearest choice that is possible, the lower of two."""
     choices = np.arange(allowed.shape[1])
     distance = np.abs(choices[:, None] - choices) * 2 + (choices > choices[:, None])
     reach = np.where(allowed[:, None, :], distance, np.iinfo(np.intp).max)
-    return np.asarray(reach.argmin(axis=2), np.uint8)
+    return np.asarray(reach.argmin(axis=2), np.uint16)
 
 
-def _extended(step: Step, x: Archs) -> Archs:
+def _extended(step: Step, x: Rows) -> Rows:
     """Return each arch with each possible choice of one more dimension."""
     rows = np.broadcast_to(step.rows(x), len(x))
     which, choice = np.nonzero(step.allowed[rows])

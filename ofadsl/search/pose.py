@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ofadsl.diagnostics import Diagnostic, Diagnostics, Source, Span, fault
+from ofadsl.elimination import CoupledError
 from ofadsl.expr import Value
 from ofadsl.search.check import Constraint, check_constraints, check_objective
 from ofadsl.search.compute import Dimensions, column, dimensions_of, violation
@@ -21,7 +22,7 @@ from ofadsl.search.problem import Batch, Cost, Problem
 from ofadsl.search.terms import Compare, Condition, Term, mentioned
 from ofadsl.search.terms import Cost as CostTerm
 from ofadsl.search.vocabulary import Vocabulary
-from ofadsl.space import CoupledError, Space
+from ofadsl.space import Space
 
 Kept = Mapping[str, Collection[Value]]
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}

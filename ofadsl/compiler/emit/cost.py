@@ -26,9 +26,10 @@ from ofadsl.cost.micro import FIXED_FILE, FIXED_KEPT, covers, fused
 from ofadsl.cost.space_hash import space_hash
 from ofadsl.cost.terms import bound
 from ofadsl.diagnostics import fault
+from ofadsl.elimination import Draw
 from ofadsl.expr import TRUE, TooLargeError, Value
 from ofadsl.graph import Graph
-from ofadsl.space import Dim, Draw, Requirement, Space
+from ofadsl.space import Dim, Requirement, Space
 
 _LADDER = 6  # longer sets of evenly spaced numbers are written as a range
 
@@ -77,7 +78,7 @@ def _context(checked: Checked, graph: Graph, source: str) -> dict[str, object]:
             if dim.live != TRUE
         ],
         "requirements": [_requirement(found, names) for found in space.requirements],
-        "draws": [_draw(draw, space) for draw in space.draws()],
+        "draws": [_draw(draw, space) for draw in space.draws().draws],
         "factors": names.lines,
         "formulas": names.functions,
         "divisible": any("_divisible(" in line for f in names.functions for line in f.lines),

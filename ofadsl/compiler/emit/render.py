@@ -94,8 +94,14 @@ class Render:
         texts = {id(w[0]) for w in given}
         if len(texts) != 1 or len(given) != sum(v is not None for v in vals):
             return self.forward(vals, None, (), hint)
+        expr = given[0][0]
         scopes = tuple(w[1] if isinstance(w, tuple) else None for w in written)
-        return self.forward(vals, given[0][0], scopes, hint)
+        read = values_of(expr, scopes)
+        if read is not None and not agree(read, vals):
+            rounded = tuple(apply("round", v) if isinstance(v, Expr) else v for v in read)
+            if agree(plain(rounded), vals):  # a fraction that is whole for every choice
+                return joined("round", [self.forward(read, expr, scopes, hint)])
+        return self.forward(vals, expr, scopes, hint)
 
     def init(self, vals: Vals, hint: str, parameter: str | None) -> str:
         """Return an expression for `__init__`: the upper bound of the value."""

@@ -11,11 +11,18 @@ from pathlib import Path
 from ofadsl.compiler.emit.wrap import WIDTH, wrapped
 from ofadsl.expr import SIGN, Code, atom
 
-_MODULE = """add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
-dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule
-half ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters
-parameters register_buffer register_module register_parameter requires_grad_ set_extra_state
-set_submodule share_memory state_dict to to_empty train training type xpu zero_grad T_destination"""
+_MODULE = """add_module add_submodule apply bfloat16 buffers call_super_init children code
+code_with_constants compile cpu cuda define delete_all_unused_submodules delete_submodule double
+dump_patches eval extra_repr float forward forward_magic_method get_buffer get_debug_state
+get_extra_state get_parameter get_submodule graph graph_for half inlined_graph ipu load_state_dict
+meta modules mtia named_buffers named_children named_modules named_parameters original_name
+parameters print_readable recompile register_backward_hook register_buffer register_forward_hook
+register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ save
+save_to_buffer set_extra_state set_submodule shape_env share_memory state_dict to to_empty
+to_folder train training type xpu zero_grad T_destination"""
+"""The attributes of torch's modules, of graph modules and of scripted ones."""
 _ARCH = "space requirements ends from_dict to_dict largest smallest sample depth blocks resolution"
 _LOCAL = """self x nn torch arch choices block shortcut Tensor dataclass ClassVar divisible floor
 islice min max round range zip"""
@@ -27,9 +34,15 @@ RESERVED_CLASSES = frozenset(("Supernet", "Arch", "Tensor", "ClassVar", "Any", *
 
 
 def identifier(name: str, reserved: frozenset[str] = RESERVED) -> str:
-    """Return ``name`` as an attribute that hides nothing."""
+    """Return ``name`` as an attribute that hides nothing; of two names without dots, two.
+
+    Python changes names that begin with two underscores where they stand in a class.
+    """
     name = name.replace(".", "_")
-    return f"{name}_" if name in reserved or hasattr(object, name) else name
+    plain = name.rstrip("_")
+    if plain in reserved or name in reserved or hasattr(object, name):
+        name = f"{name}_"
+    return f"n{name}" if re.match("n*__", name) else name
 
 
 def camel(name: str) -> str:

@@ -19,8 +19,9 @@ from ofadsl.compiler.schedule.order import Order, order_of
 from ofadsl.compiler.schedule.plan import Fixed, Phase, Sampler, Sandwich, Schedule, Uniform
 from ofadsl.compiler.tree import Checked
 from ofadsl.diagnostics import fault
+from ofadsl.elimination import CoupledError
 from ofadsl.expr import Value, evaluate
-from ofadsl.space import CoupledError, Space, extreme
+from ofadsl.space import Space, extreme
 
 Arch = tuple[int, ...]
 

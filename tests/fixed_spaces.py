@@ -1,0 +1,169 @@
+"""A space with its choices fixed: no proof is needed for it, only numbers.
+
+What the compiler accepts must be valid where any of its archs is fixed; what it refuses must break
+where the choices that it names are fixed. The text stays as it is: while it is checked, each
+dimension is made with the one value that an arch gives it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from ofadsl.compiler import check as checking
+from ofadsl.compiler.dimensions import Dimensions
+from ofadsl.compiler.pipeline import check_file
+from ofadsl.compiler.proofs import Proofs
+from ofadsl.compiler.prove import Prover
+from ofadsl.compiler.tree import Checked
+from ofadsl.compiler.unroll import Stages
+from ofadsl.diagnostics import Diagnostics
+from ofadsl.expr import Expr, Value, Var, evaluate
+from ofadsl.space import Space
+
+ABSENT = {"OFA031", "OFA051", "OFA052", "OFA055"}
+"""What is said of fixed spaces alone: a block is not there, a requirement decides nothing."""
+TRIES = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Choices for which the compiler says that a condition does not hold."""
+
+    code: str | None
+    condition: Expr
+    when: Expr
+    choices: Mapping[str, Value]
+
+
+@dataclass(slots=True, kw_only=True)
+class Watched:
+    """What was seen while a space was checked: the claims of its last reading, and its dimensions."""
+
+    claims: list[Claim] = field(default_factory=list)
+    space: Space | None = None
+    codes: list[str | None] = field(default_factory=lambda: [None])
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[Watched]:
+    """Watch what the compiler claims of the spaces that are checked meanwhile."""
+    seen = Watched()
+    attempt, counter, demand = checking._attempt, Prover.counterexample, Proofs.demand
+
+    def reading(*given: Any) -> Any:
+        seen.claims.clear()
+        report, checked = attempt(*given)
+        seen.space = None if checked is None else checked.space
+        return report, checked
+
+    def claiming(self: Prover, condition: Expr, *when: Expr) -> Mapping[str, Value] | None:
+        choices = counter(self, condition, *when)
+        if choices is not None:
+            claim = Claim(
+                code=seen.codes[-1],
+                condition=condition,
+                when=when[0] if when else Expr(),
+                choices=choices,
+            )
+            seen.claims.append(claim)
+        return choices
+
+    def demanding(self: Proofs, asked: Any, *rest: Any) -> bool:
+        seen.codes.append(asked.code)
+        try:
+            return demand(self, asked, *rest)
+        finally:
+            seen.codes.pop()
+
+    with (
+        mock.patch.object(checking, "_attempt", reading),
+        mock.patch.object(Prover, "counterexample", claiming),
+        mock.patch.object(Proofs, "demand", demanding),
+    ):
+        yield seen
+
+
+@contextlib.contextmanager
+def fixed(values: Mapping[str, Value]) -> Iterator[None]:
+    """Make every dimension with the one value of an arch."""
+    make, depths = Dimensions.make, Stages._depths
+
+    def making(self: Dimensions, *given: Any) -> Var:
+        var = make(self, *given)
+        if var.name in values:
+            only = Var(var.name, (values[var.name],))
+            self.by_name[var.name] = replace(self.by_name[var.name], var=only)
+            return only
+        return var
+
+    def deep(self: Stages, stage: Any, flow: Any) -> tuple[int, ...]:
+        found = depths(self, stage, flow)
+        own = values.get(f"{stage.name.text}.depth")
+        return (own,) if isinstance(own, int) and own in found else found
+
+    with (
+        mock.patch.object(Dimensions, "make", making),
+        mock.patch.object(Stages, "_depths", deep),
+    ):
+        yield
+
+
+def check_fixed(
+    path: Path, settings: Mapping[str, str], values: Mapping[str, Value]
+) -> tuple[Checked | None, set[str]]:
+    """Return the space with the choices fixed, or the codes of what is then wrong."""
+    with fixed(values):
+        try:
+            return check_file(path, settings), set()
+        except Diagnostics as report:
+            return None, {item.code for item in report} - ABSENT
+
+
+def completed(space: Space, claim: Claim, rng: random.Random) -> tuple[dict[str, Value] | None, bool]:
+    """Return an arch that has the choices of a claim and leads to it, and whether all were tried."""
+    return _found(space, claim.choices, [claim.when], rng)
+
+
+def some_archs(space: Space, rng: random.Random, most: int) -> Iterator[dict[str, Value]]:
+    """Yield archs that meet all requirements: all of them, or so many of them."""
+    domains = {dim.var.name: dim.var.values for dim in space.dims}
+    every = math.prod(map(len, domains.values())) <= most
+    for values in _assignments(domains, rng, most, every):
+        if _meets(space, values, []):
+            yield values
+
+
+def _found(
+    space: Space, choices: Mapping[str, Value], conditions: list[Expr], rng: random.Random
+) -> tuple[dict[str, Value] | None, bool]:
+    domains = {dim.var.name: dim.var.values for dim in space.dims if dim.var.name not in choices}
+    every = math.prod(map(len, domains.values())) <= TRIES * 10
+    for rest in _assignments(domains, rng, TRIES, every):
+        values = {**choices, **rest}
+        if _meets(space, values, conditions):
+            return values, True
+    return None, every
+
+
+def _assignments(
+    domains: Mapping[str, tuple[Value, ...]], rng: random.Random, most: int, every: bool
+) -> Iterator[dict[str, Value]]:
+    if every:
+        for values in itertools.product(*domains.values()):
+            yield dict(zip(domains, values, strict=True))
+        return
+    for _ in range(most):
+        yield {name: rng.choice(values) for name, values in domains.items()}
+
+
+def _meets(space: Space, values: Mapping[str, Value], conditions: list[Expr]) -> bool:
+    everything = [*conditions, *(r.condition for r in space.requirements)]
+    return all(evaluate(condition, values) for condition in everything)
