@@ -36,7 +36,9 @@ from mutate import Mutant, mutants
 ROOT = Path(__file__).resolve().parent.parent
 EQUIVALENT = ROOT / "benchmarks/mutants_equivalent.toml"
 AREAS = ("ops", "expr", "space", "cost", "compiler", "specialize")
-GOALS = {**dict.fromkeys(AREAS, 0.95)}
+BESIDE = {"space": ("elimination",)}
+"""What belongs to an area that is no folder."""
+GOALS = dict.fromkeys(AREAS, 0.95)
 GOAL = 0.9
 PRELOADED = ("torch", "torch.fx", "torch._dynamo", "numpy", "click", "jinja2", "lark")
 PRELOADED += ("yaml", "safetensors.torch", "PIL.Image", "rich", "psutil", "onnx", "onnxruntime")
@@ -101,7 +103,8 @@ def _sampled(root: Path, asked: argparse.Namespace) -> list[tuple[str, Mutant]]:
     columns = []
     for area in asked.areas:
         place = root / "ofadsl" / area
-        files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+        alone = [place.with_name(f"{name}.py") for name in (area, *BESIDE.get(area, ()))]
+        files = sorted(place.rglob("*.py")) if place.is_dir() else alone
         found = [
             mutant
             for file in files
