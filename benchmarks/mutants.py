@@ -112,7 +112,8 @@ def _sampled(root: Path, asked: argparse.Namespace) -> list[tuple[str, Mutant]]:
             for mutant in mutants(file.relative_to(root).as_posix(), file.read_bytes())
         ]
         found.sort(key=lambda one: hashlib.sha256(f"{asked.seed} {one.key}".encode()).digest())
-        columns.append([(area, mutant) for mutant in found[: asked.count]])
+        possible = (one for one in found if one.compiles((root / one.path).read_bytes()))
+        columns.append([(area, mutant) for mutant in itertools.islice(possible, asked.count)])
     turns = max(map(len, columns))
     return [column[i] for i in range(turns) for column in columns if i < len(column)]
 
@@ -185,20 +186,24 @@ def _tried(
 
 
 def _chosen(mutant: Mutant, source: bytes, tests: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return the tests that run the line, else its function, else its module, with their seconds.
+    """Return the tests that run the line, else its function, module or folder, with their seconds.
 
     The first are those that take little time and run little else, which look at it most closely.
     """
+    folder = mutant.path.rpartition("/")[0]
     name = line_names(source)[mutant.line]
-    levels: list[dict[str, float]] = [{}, {}, {}]
+    levels: list[dict[str, float]] = [{}, {}, {}, {}]
     worth: dict[str, float] = {}
     for covered in tests:
-        for line, runners in covered["lines"].get(mutant.path, {}).items():
-            near = 0 if line == name else 1 if line.startswith(f"{mutant.scope}::") else 2
-            for i in runners:
-                test, seconds = covered["tests"][i]
-                levels[near][test] = seconds
-                worth[test] = (seconds + 0.02) * covered["counts"][i]
+        for path, lines in covered["lines"].items():
+            if path.rpartition("/")[0] == folder:
+                for line, runners in lines.items():
+                    own = 1 if line.startswith(f"{mutant.scope}::") else 2
+                    near = 3 if path != mutant.path else 0 if line == name else own
+                    for i in runners:
+                        test, seconds = covered["tests"][i]
+                        levels[near][test] = seconds
+                        worth[test] = (seconds + 0.02) * covered["counts"][i]
     found = next(filter(None, levels), {})
     return {test: found[test] for test in sorted(found, key=worth.__getitem__)}
 

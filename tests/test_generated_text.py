@@ -87,6 +87,13 @@ def test_what_a_stage_left_is_read_from_the_variable_of_its_loop(folder: Path) -
     assert "x = self.top(x, c_in=c_in, out=c_in * 4 + (8 if c_in > 24 else 0))" in text
 
 
+@pytest.mark.parametrize("name", ["digits", "mbv3", "autoformer"])
+def test_a_committed_package_is_what_its_space_compiles_to(name: str) -> None:
+    source = f"spaces/{name}.ofa"
+    for file, text in emit(checked_space(ROOT / source), source).files.items():
+        assert (ROOT / "generated" / name / file).read_text(encoding="utf-8") == text, file
+
+
 EXPRESSIONS = (
     "a if b else c if d else e",
     "(a if b else c) if d else e",
