@@ -7,12 +7,13 @@ then refuses must indeed be broken. The same seed gives the same space.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from random_schedules import random_schedule
-from random_statements import ACTS, BLOCK_IN, Feat, Generator, Here, OwnBlock, used
+from random_statements import ACTS, BLOCK_IN, Feat, Generator, Here, OwnBlock, names_in, used
 from random_values import (
     Entry,
     Scope,
@@ -27,14 +28,16 @@ from random_values import (
     set_of,
     values,
 )
+from space_coverage import NESTED
 from trees import NOWHERE
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.layout.printer import format_file
 from ofadsl.compiler.syntax import Expression, Statement
 
-SLOPPY = 0.25
+SLOPPY = 0.15
 """So many spaces have sizes that nobody looked at."""
+WISHES = sorted(NESTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +57,14 @@ class RandomSpace:
 def random_space(seed: int) -> RandomSpace:
     """Return the space of a seed."""
     rng = random.Random(seed)
-    sloppy = 0.3 if rng.random() < SLOPPY else 0.0
+    sloppy = 0.25 if rng.random() < SLOPPY else 0.0
     room = rng.choice((3.0, 6.0, 8.0, 8.0, 10.0, 14.0))
+    first = 3 * seed
+    wishes = tuple(WISHES[(first + i) % len(WISHES)] for i in range(3))
     generator = Generator(
         rng=rng,
-        values=Values(rng=rng, room=room, sloppy=sloppy),
-        left=rng.choice((4, 6, 8, 10, 12, 16)),
+        values=Values(rng=rng, room=room, sloppy=sloppy, wishes=wishes),
+        left=rng.choice((6, 8, 10, 12, 16, 20)),
         strange=0.5 if rng.random() < 0.2 else 0.05,
     )
     return _Files(generator).space()
@@ -82,6 +87,8 @@ class _Files:
             imports[path] = _file(inside)
             items.append(syntax.Import(span=NOWHERE, path=path))
         items += self._lets(outer)
+        if any("let function" in wish for wish in own.values.wishes):
+            items += self._function(outer)
         blocks = [self._block(outer) for _ in range(rng.choice((0, 0, 1, 1, 2, 3)))]
         declared, settings = self._space(outer)
         if own.chance(0.3):
@@ -102,6 +109,13 @@ class _Files:
             self.own.let(statements, here)
         self.own.values.room = room
         return [s for s in statements if isinstance(s, syntax.Let)]
+
+    def _function(self, scope: Scope) -> list[syntax.Let]:
+        """Return a function of a file."""
+        own, found = self.own, list[Statement]()
+        while not any(isinstance(s, syntax.Let) and s.parameters for s in found):
+            own.let(found, Here(scope=scope, where="file", copies=0))
+        return [s for s in found if isinstance(s, syntax.Let)]
 
     # Blocks
 
@@ -141,6 +155,8 @@ class _Files:
         if stride is not None:
             keeps = "none"
         own.left = left
+        spoken = names_in((*first, *body))
+        roles = {key: role if key in spoken else "idle" for key, role in roles.items()}
         text = own.fresh(called=True)
         needed = tuple(p.name.text for p in parameters if p.default is None)
         own.blocks.append(
@@ -150,7 +166,7 @@ class _Files:
             span=NOWHERE,
             name=name(text),
             parameters=tuple(parameters),
-            body=used([*first, *body]),
+            body=used([*first, *body], scope),
         )
 
     def _strided(
@@ -206,6 +222,9 @@ class _Files:
         here = Here(scope=scope, where="space")
         if own.chance(0.15):
             own.let(statements, replace(here, where="file"))
+            for statement in statements:
+                if isinstance(statement, syntax.Let) and not _plain(statement):
+                    scope.entries.pop(statement.name.text)
             statements = [s for s in statements if _plain(s)]
         if own.chance(0.1):
             statements.append(own.default(here))
@@ -227,6 +246,8 @@ class _Files:
             expr, found = own.width(here)
             statements.append(own.call("conv", expr, named={"kernel": number(3)}))
             feat = replace(feat, widths=found, expr=own.known(expr, scope))
+        made, feat = self._wishes(feat, here)
+        statements += made
         body, feat = own.body(feat, here, rng.choice((2, 3, 4, 5)))
         statements += body
         statements += self._tail(feat, here)
@@ -234,9 +255,24 @@ class _Files:
             statements += self._requirements(statements)
         text = own.fresh(called=True)
         declared = syntax.SpaceDecl(
-            span=NOWHERE, name=name(text), parameters=tuple(parameters), body=used(statements)
+            span=NOWHERE, name=name(text), parameters=tuple(parameters), body=used(statements, scope)
         )
         return declared, settings
+
+    def _wishes(self, feat: Feat, here: Here) -> tuple[list[Statement], Feat]:
+        """Return an `if` for each operator in an operator that this space is to have."""
+        own, made = self.own, list[Statement]()
+        for wish in own.values.wishes:
+            for _ in range(6):
+                own.moves(feat, here)
+                condition = own.values.wished(*wish, here.scope, True)
+                if values(condition, here.scope) is not None:
+                    left, own.left = own.left, 2
+                    node, feat = own.if_(feat, here, condition)
+                    own.left = left
+                    made += node
+                    break
+        return made, feat
 
     def _parameters(self, scope: Scope) -> tuple[list[syntax.Parameter], dict[str, str]]:
         own, rng = self.own, self.own.rng
@@ -344,32 +380,44 @@ class _Files:
                 spoken += stage_members(statement)
         found: list[Statement] = []
         for _ in range(rng.choice((1, 1, 2)) if spoken else 0):
-            parts = []
-            for _ in range(rng.choice((1, 1, 2))):
-                left, options = rng.choice(spoken)
-                right: Expression = _literal(rng.choice(options))
-                ops: tuple[str, ...] = ("==", "!=")
-                if not isinstance(options[0], str):
-                    ops = ("==", "!=", "<", "<=", ">", ">=")
-                    others = [e for e, o in spoken if not isinstance(o[0], str)]
-                    if own.chance(0.3):
-                        right = rng.choice(others)
-                    if own.chance(0.2):
-                        left = rng.choice(
-                            (
-                                binary(rng.choice("+*"), left, number(2)),
-                                apply("max", left, number(1)),
-                                if_else(binary(">", left, number(1)), left, number(0)),
-                            )
-                        )
-                parts.append(binary(rng.choice(ops), left, right))
-            condition = parts[0]
-            for part in parts[1:]:
-                condition = binary(rng.choice(("or", "or", "and")), condition, part)
-            if own.chance(0.15):
-                condition = syntax.Unary(span=NOWHERE, op="not", operand=condition)
-            found.append(syntax.Require(span=NOWHERE, condition=condition))
+            condition = self._requirement(spoken)
+            if condition is not None:
+                found.append(syntax.Require(span=NOWHERE, condition=condition))
         return found
+
+    def _requirement(
+        self, spoken: list[tuple[Expression, tuple[float | str, ...]]]
+    ) -> Expression | None:
+        """Return a condition that some of the values spoken of meet; None where none was found."""
+        own, rng = self.own, self.own.rng
+        for _ in range(4):
+            scope = Scope()
+            members = {f"m{i}": member for i, (member, _) in enumerate(spoken)}
+            for key, (_, options) in zip(members, spoken, strict=True):
+                kind = "word" if isinstance(options[0], str) else "number"
+                scope.entries[key] = Entry(kind=kind, values=options)
+            condition = own.values.condition(scope, 2)
+            found = values(condition, scope)
+            words = any(scope.find(text) is not None for text in names_in(condition))
+            if words and found and True in found and (False in found or own.chance(0.05)):
+                return _put(condition, members)
+        return None
+
+
+def _put(expr: Expression, members: Mapping[str, Expression]) -> Expression:
+    """Return an expression with the members that names stand for."""
+    if isinstance(expr, syntax.Name):
+        return members.get(expr.text, expr)
+    changed = {}
+    for item in dataclasses.fields(expr):
+        value = getattr(expr, item.name)
+        if item.name in ("function", "span"):
+            continue
+        if isinstance(value, tuple):
+            changed[item.name] = tuple(_put(part, members) for part in value)
+        elif isinstance(value, syntax.Expression):
+            changed[item.name] = _put(value, members)
+    return replace(expr, **changed)  # type: ignore[arg-type]
 
 
 def stage_members(stage: syntax.Stage) -> list[tuple[Expression, tuple[float | str, ...]]]:
@@ -381,7 +429,8 @@ def stage_members(stage: syntax.Stage) -> list[tuple[Expression, tuple[float | s
         return base
 
     found: list[tuple[Expression, tuple[float | str, ...]]] = []
-    found.append((member(stage.name, "depth"), (1, 2)))
+    depths = (0, 1, 2, 3)
+    found.append((member(stage.name, "depth"), depths[1:]))
     own = [s for s in stage.body if not isinstance(s, syntax.Let | syntax.Require | syntax.Choice)]
     keys: list[tuple[str, syntax.Expression]] = []
     for statement in stage.body:
@@ -412,10 +461,6 @@ def _numbers(expr: Expression) -> tuple[float, ...]:
     if isinstance(expr, syntax.SetLit):
         return tuple(item.value for item in expr.items if isinstance(item, syntax.Number))
     return ()
-
-
-def _literal(value: float | str) -> Expression:
-    return name(value) if isinstance(value, str) else number(value)
 
 
 def _plain(statement: Statement) -> bool:

@@ -39,7 +39,7 @@ STRANGE = (
     "step of when phase any largest residual stage add input size channels blocks space net len "
     "int range op cost macs depth_2 _ __init__ match print Tensor Supernet Arch resolution2"
 ).split()
-BLOCK_IN = tuple(range(4, 65, 4))
+BLOCK_IN = tuple(range(4, 33, 4))
 """The widths that a block of one's own is written for."""
 
 
@@ -251,7 +251,7 @@ class Generator:
             callee = "conv" if feat.rank == "image" else "linear"
             statements.append(self.call(callee, wanted))
             feat = replace(feat, widths=tuple(int(v) for v in found), expr=wanted)
-        return used(statements), feat
+        return used(statements, here.scope), feat
 
     def moves(self, feat: Feat, here: Here) -> None:
         """Give `in` its meaning where it follows the network from statement to statement."""
@@ -280,7 +280,7 @@ class Generator:
             self.let(statements, here)
         if self.chance(0.06):
             statements.append(self.default(here))
-        if self.chance(0.05) and here.where != "stage":
+        if self.chance(0.05):
             condition = own.condition(scope, 1, moving=False)
             found_values = values(condition, scope)
             if found_values and set(found_values) == {True, False}:
@@ -295,7 +295,8 @@ class Generator:
     def let(self, statements: list[Statement], here: Here) -> None:
         """Name a value, a set, a condition, or a function."""
         rng, scope, own = self.rng, here.scope, self.values
-        text, kind = self.fresh(), rng.choice(("number", "number", "set", "flag", "function"))
+        text = self.fresh()
+        kind = rng.choice(("number", "number", "set", "flag", "function", "function"))
         parameters: tuple[str, ...] | None = None
         if kind == "number":
             expr, found = self.width(here)
@@ -344,6 +345,8 @@ class Generator:
                 ("squeeze_excite", "gate", name("sigmoid")),
                 ("ln", "eps", number(1e-4)),
                 ("linear", "bias", flag(False)),
+                ("conv_bn", "kernel", set_of((1, 3))),
+                ("dwconv", "kernel", set_of((1, 3))),
             )
         )
         argument = syntax.Argument(span=NOWHERE, name=name(key), value=value)
@@ -354,10 +357,10 @@ class Generator:
     def statement(self, feat: Feat, here: Here) -> tuple[list[Statement], Feat]:
         """Return one statement, or a few that belong together."""
         self.left -= 1
-        if here.deep < 3 and self.left > 0 and self.chance(0.42):
-            return self.compound(feat, here)
-        if here.where == "space" and here.deep == 0 and self.chance(0.25):
+        if here.where == "space" and here.deep == 0 and self.chance(0.3):
             return self.stage(feat, here)
+        if here.deep < 3 and self.left > 0 and self.chance(0.45):
+            return self.compound(feat, here)
         if self.chance(0.25):
             made = self.block_call(feat, here)
             if made is not None:
@@ -366,7 +369,8 @@ class Generator:
 
     def compound(self, feat: Feat, here: Here) -> tuple[list[Statement], Feat]:
         """Return a statement with bodies."""
-        kind = self.rng.choice(("if", "if", "residual", "residual", "add", "concat", "oneof"))
+        kinds = ("if", "residual", "residual", "add", "concat", "oneof", "oneof")
+        kind = self.rng.choice(kinds)
         make: dict[str, Callable[[Feat, Here], tuple[list[Statement], Feat]]] = {
             "if": self.if_,
             "residual": self.residual,
@@ -385,8 +389,10 @@ class Generator:
         """Return how many statements a body gets."""
         return 0 if self.chance(empty) else self.rng.choice((1, 1, 2, 2, 3))
 
-    def if_(self, feat: Feat, here: Here) -> tuple[list[Statement], Feat]:
-        condition = self.values.condition(here.scope, 2)
+    def if_(
+        self, feat: Feat, here: Here, condition: Expression | None = None
+    ) -> tuple[list[Statement], Feat]:
+        condition = condition or self.values.condition(here.scope, 2)
         if values(condition, here.scope) is None:
             condition = flag(self.chance(0.5))
         then, a = self.body(feat, self.inside(here), self.few())
@@ -472,7 +478,8 @@ class Generator:
             options.append(syntax.Option(span=NOWHERE, name=name(text), body=body))
             after = given if after is None else _either(after, given)
         assert after is not None
-        node = syntax.OneOf(span=NOWHERE, label=self.label(), options=tuple(options))
+        label = self.label() or self.label()
+        node = syntax.OneOf(span=NOWHERE, label=label, options=tuple(options))
         return [node], feat if here.keep == "shape" else after
 
     # Ops and calls
@@ -529,7 +536,7 @@ class Generator:
         if here.keep != "shape":
             kinds += ["conv"] * 7
         if here.keep == "any":
-            kinds += ["max_pool", "avg_pool"]
+            kinds += ["max_pool", "max_pool", "avg_pool"]
         match rng.choice(kinds):
             case "act":
                 return [self.act()], feat
@@ -612,7 +619,8 @@ class Generator:
 
     def block_call(self, feat: Feat, here: Here) -> tuple[list[Statement], Feat] | None:
         """Return a call of a block that works on what comes in; None where there is none."""
-        fitting = [b for b in (*PRELUDE, *self.blocks, *self.blocks) if self.fits(b, feat, here)]
+        own = self.blocks * 5
+        fitting = [b for b in (*PRELUDE, *own) if self.fits(b, feat, here)]
         if not fitting:
             return None
         block = self.rng.choice(fitting)
@@ -672,6 +680,8 @@ class Generator:
                 condition = self.values.condition(here.scope, 1)
                 if self.chance(0.5) and values(condition, here.scope) is not None:
                     given[parameter] = condition
+            case "idle":
+                given[parameter] = number(1)
             case "true":
                 given[parameter] = flag(True)
             case "half":
@@ -753,16 +763,28 @@ def names_in(node: object) -> set[str]:
     return set()
 
 
-def used(statements: list[Statement]) -> tuple[Statement, ...]:
-    """Return the statements without choices, and values made of sets, that nothing speaks of."""
+def used(statements: list[Statement], scope: Scope) -> tuple[Statement, ...]:
+    """Return the statements without choices, and values made of sets, that nothing speaks of.
+
+    The scope forgets their names.
+    """
     kept: list[Statement] = []
     seen: set[str] = set()
     for statement in reversed(statements):
         if isinstance(statement, syntax.Choice | syntax.Let):
-            if statement.name.text not in seen:
+            text = statement.name.text
+            if text not in seen and _opens(statement):
+                scope.entries.pop(text, None)
                 continue
-            seen.discard(statement.name.text)
+            seen.discard(text)
         kept.append(statement)
         seen |= names_in(statement)
     return tuple(reversed(kept))
 
+
+def _opens(statement: syntax.Choice | syntax.Let) -> bool:
+    """Return whether a statement makes dimensions, be they used or not."""
+    if isinstance(statement, syntax.Choice):
+        return True
+    inner = list(syntax.walk(statement.value))[1:]
+    return any(isinstance(part, syntax.SetLit | syntax.RangeLit | syntax.Name) for part in inner)

@@ -147,29 +147,34 @@ class _Run:
 
     def space(self) -> None:
         """Check the space, and then all that it promises."""
+        report: Diagnostics | None = None
+        checked: Checked | None = None
         with watched() as seen:
             try:
                 checked = check_file(self.path, self.settings)
-            except Diagnostics as report:
-                self.verdict.codes = tuple(item.code for item in report)
-                self.verdict.undecided = "OFA056" in self.verdict.codes
-                str(report)
-                self.tried("refusal", self.refused, seen)
-                return
+            except Diagnostics as found:
+                report = found
             except Exception:
-                self.tried("check", check_file, self.path, self.settings)
-                return
-        if checked is None:
-            self.add("check: no space and no mistake", "")
+                report = None
+        if report is not None:
+            self.verdict.codes = tuple(item.code for item in report)
+            self.verdict.undecided = "OFA056" in self.verdict.codes
+            self.tried("report", str, report)
+            self.tried("refusal", self.refused, seen)
+            return
+        if checked is None:  # a crash, or none
+            self.tried("check", check_file, self.path, self.settings)
             return
         self.verdict.accepted = True
-        accepted = _Accepted(run=self, checked=checked, graph=lower(checked))
-        self.tried("accepted", accepted.everything)
+        graph = self.tried("lower", lower, checked)
+        if graph is not None:
+            accepted = _Accepted(run=self, checked=checked, graph=graph)
+            self.tried("accepted", accepted.everything)
 
     def refused(self, seen: Any) -> None:
         """Try what the compiler says against a space."""
         space: Space | None = seen.space
-        named = {code for code in self.verdict.codes if "OFA001" <= code < "OFA040"}
+        named = {code for code in self.verdict.codes if not "OFA040" <= code < "OFA120"}
         if space is None or named or not space.size():
             return
         confirmed: set[str] = set()
