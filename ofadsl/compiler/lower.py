@@ -16,7 +16,7 @@ from ofadsl.compiler.tree import (
     StageNode,
     TreeNode,
 )
-from ofadsl.expr import FALSE, TRUE, Expr, apply, negate
+from ofadsl.expr import FALSE, TRUE, Expr, apply, negate, select
 from ofadsl.graph import Graph, Input, Node, Operation, Select, Shape
 from ofadsl.ops.join import Add
 
@@ -30,6 +30,11 @@ def lower(checked: Checked) -> Graph:
     graph = Graph(name=checked.space.name, nodes=tuple(lowering.nodes))
     graph.verify()
     return graph
+
+
+def _either(condition: Expr, a: Shape, b: Shape) -> Shape:
+    spatial = tuple(select(condition, *pair) for pair in zip(a.spatial, b.spatial, strict=True))
+    return Shape(channels=select(condition, a.channels, b.channels), spatial=spatial)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +120,32 @@ class _Lowering:
                 return self._select(node.name, values, node.y, where)
 
     def _stage(self, stage: StageNode, x: int, where: _Where) -> int:
-        ways = [(apply("==", stage.depth, 0), x)]
+        """Lower a stage; after each depth, what the shallower ones gave or what this one gives.
+
+        A `Select` for each depth, not one for all: so every value is read soon after it is made.
+        """
+        depths = stage.depth.values
+        result, y = (x, stage.x) if depths[0] == 0 else (None, None)
         for index, block in enumerate(stage.blocks):
             inside = replace(
                 where.also(apply(">", stage.depth, index)), stage=stage.name, block=index
             )
             x = self.seq(block.body, x, inside)
-            ways.append((apply("==", stage.depth, index + 1), x))
-        return self._select(stage.name, ways, stage.y, replace(where, stage=stage.name))
+            depth = index + 1
+            if depth not in depths:
+                continue
+            if result is None or y is None:
+                result, y = x, block.body.y
+                continue
+            last = depth == depths[-1]
+            this, exists = apply("==", stage.depth, depth), apply("<=", stage.depth, depth)
+            y = stage.y if last else _either(this, block.body.y, y)
+            ways = [(this, x), (apply("<", stage.depth, depth), result)]
+            name = stage.name if last else f"{stage.name}.{index}.or_less"
+            here = replace(where if last else where.also(exists), stage=stage.name)
+            result = self._select(name, ways, y, here)
+        assert result is not None
+        return result
 
     def _residual(self, node: ResidualNode, x: int, where: _Where) -> int:
         y = self.seq(node.body, x, where)

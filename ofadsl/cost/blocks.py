@@ -59,19 +59,30 @@ def file_bytes(graph: Graph, order: Order) -> tuple[Block, ...]:
 
 def peaks(graph: Graph, order: Order, replaces: InPlace = in_place) -> tuple[Block, ...]:
     """Return the ops during which most elements can be in memory, and how many."""
-    kept: list[tuple[Block, Table | None]] = []
+    kept: dict[int, Block] = {}
+    alike: dict[object, dict[int, Table]] = {}
     for step in steps(graph, replaces):
         node = graph.nodes[step.index]
         cost = sum_of(step.parts, order)
         table = _joint(cost, step.parts, order)
         if table is None:
-            cost = Sum(rest=step.parts)
-        elif any(other is not None and other.covers(table) for _, other in kept):
+            kept[step.index] = Block(name=node.name, stage=node.stage, cost=Sum(rest=step.parts))
             continue
-        else:
-            kept = [(b, t) for b, t in kept if t is None or not table.covers(t)]
-        kept.append((Block(name=node.name, stage=node.stage, cost=cost), table))
-    return tuple(block for block, _ in kept)
+        # Of equal blocks the first tells: if it is not enough, the later ones are not.
+        if any(next(iter(same.values())).covers(table) for same in alike.values() if same):
+            continue
+        for same in alike.values():
+            if same and table.covers(next(iter(same.values()))):
+                for index in [index for index, other in same.items() if table.covers(other)]:
+                    del same[index], kept[index]
+        kept[step.index] = Block(name=node.name, stage=node.stage, cost=cost)
+        alike.setdefault(_shared(cost), {})[step.index] = table
+    return tuple(kept.values())
+
+
+def _shared(cost: Sum) -> object:
+    """Return what equal blocks have in common: all but the dimensions and when they exist."""
+    return tuple((t.pixels, t.table.values.shape, t.table.values.tobytes()) for t in cost.terms)
 
 
 def _joint(cost: Sum, parts: Iterable[Part], order: Order) -> Table | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from ofadsl.expr import FALSE, TRUE, Expr, apply, assignments, combinations, evaluate, negate
+from ofadsl.expr import FALSE, TRUE, Expr, apply, combinations, negate, tabulate
 
 _LIMIT = 1 << 12
 """Conditions on more combinations than this are left as they are: correct, only less simple."""
@@ -15,14 +15,12 @@ def under(condition: Expr, given: Expr) -> Expr:
     """Return ``condition`` where ``given`` holds: true, false, or itself."""
     if TRUE in (condition, given) or FALSE in (condition, given) or condition == given:
         return TRUE if condition == given else condition
-    variables = {var.name: var for var in (*condition.support, *given.support)}
-    if combinations(variables.values()) > _LIMIT:
+    merged = {var.name: var for var in (*condition.support, *given.support)}
+    if combinations(merged.values()) > _LIMIT:
         return condition
-    found = {
-        bool(evaluate(condition, env))
-        for env in assignments(variables.values())
-        if evaluate(given, env)
-    }
+    variables = tuple(merged[name] for name in sorted(merged))
+    both = zip(tabulate(condition, variables), tabulate(given, variables), strict=True)
+    found = {bool(holds) for holds, met in both if met}
     return condition if len(found) == 2 else TRUE if found == {True} else FALSE
 
 

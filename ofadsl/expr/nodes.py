@@ -27,7 +27,7 @@ WIDEST = 1024
 SMALL = 32
 """So many assignments are tried when an expression is made, to see if it is constant."""
 _SMALL_LOGIC = 512  # the same for conditions, which are more often constant than numbers are
-_TABLED = 256  # the values of so many are kept, for what the expression becomes a part of
+_TABLED = 512  # the values of so many are kept, for what the expression becomes a part of
 
 
 class Expr:

@@ -69,6 +69,8 @@ def _evaluated_once(expr: Expr, env: Mapping[str, Value], known: dict[Expr, Valu
 
 def tabulate(expr: Expr | Value, variables: tuple[Var, ...]) -> list[Value]:
     """Return the values of ``expr`` over all assignments of ``variables``, in their order."""
+    if isinstance(expr, Apply) and expr.table is not None and expr.support == variables:
+        return list(expr.table)
     if isinstance(expr, Apply) and expr.depth > _SHALLOW:
         return [evaluate(expr, env) for env in assignments(variables)]
     names = {var.name: f"v{i}" for i, var in enumerate(variables)}
