@@ -1,4 +1,4 @@
-"""Random spaces of the language: every construct of the grammar, choices at every level, tiny sizes.
+"""Random spaces: every construct of the grammar, choices at every level, tiny sizes.
 
 In: a seed. Out: the syntax trees of a file and of what it imports, and the settings of its
 parameters. Most spaces are valid; now and then a size is taken as it comes, and what the compiler
@@ -18,10 +18,9 @@ from random_values import (
     Entry,
     Scope,
     Values,
-    apply,
     binary,
     flag,
-    if_else,
+    members,
     name,
     number,
     range_of,
@@ -125,7 +124,9 @@ class _Files:
         roles: dict[str, str] = {}
         parameters: list[syntax.Parameter] = []
         tokens = own.chance(0.1)
-        kinds = rng.sample(("out", "kernel", "expand", "act", "condition"), rng.choice((0, 1, 2, 3)))
+        kinds = rng.sample(
+            ("out", "kernel", "expand", "act", "condition"), rng.choice((0, 1, 2, 3))
+        )
         if own.chance(0.35) and not tokens:
             kinds.append("stride")
         for kind in sorted(kinds, key=lambda kind: kind in ("stride", "act", "condition")):
@@ -151,7 +152,7 @@ class _Files:
         out = next((text for text, role in roles.items() if role == "out"), None)
         if out is not None:
             goal = name(out)
-        body, after = own.body(feat, here, rng.choice((1, 2, 3)), goal, same=goal is None)
+        body, _ = own.body(feat, here, rng.choice((1, 2, 3)), goal, same=goal is None)
         if stride is not None:
             keeps = "none"
         own.left = left
@@ -169,9 +170,7 @@ class _Files:
             body=used([*first, *body], scope),
         )
 
-    def _strided(
-        self, stride: str, feat: Feat, here: Here
-    ) -> tuple[list[Statement], Feat]:
+    def _strided(self, stride: str, feat: Feat, here: Here) -> tuple[list[Statement], Feat]:
         """Return the statement that has the stride of a block."""
         own = self.own
         named: dict[str, Expression] = {"stride": name(stride)}
@@ -255,7 +254,10 @@ class _Files:
             statements += self._requirements(statements)
         text = own.fresh(called=True)
         declared = syntax.SpaceDecl(
-            span=NOWHERE, name=name(text), parameters=tuple(parameters), body=used(statements, scope)
+            span=NOWHERE,
+            name=name(text),
+            parameters=tuple(parameters),
+            body=used(statements, scope),
         )
         return declared, settings
 
@@ -353,9 +355,7 @@ class _Files:
             counts, skip = tuple(c + 1 for c in counts), 1
         if len(counts) == 1 and own.chance(0.6):
             statements.append(own.call("position_table"))
-        feat = Feat(
-            rank="tokens", widths=found, rows=counts, expr=own.known(expr, here.scope)
-        )
+        feat = Feat(rank="tokens", widths=found, rows=counts, expr=own.known(expr, here.scope))
         own.left = max(own.left, 4)
         body, feat = own.body(feat, here, own.rng.choice((1, 2, 3)))
         statements += body
@@ -373,7 +373,7 @@ class _Files:
 
     def _requirements(self, statements: list[Statement]) -> list[Statement]:
         """Return what narrows the space: conditions on the dimensions of its stages."""
-        own, rng = self.own, self.own.rng
+        rng = self.own.rng
         spoken: list[tuple[Expression, tuple[float | str, ...]]] = []
         for statement in statements:
             if isinstance(statement, syntax.Stage):
@@ -389,7 +389,7 @@ class _Files:
         self, spoken: list[tuple[Expression, tuple[float | str, ...]]]
     ) -> Expression | None:
         """Return a condition that some of the values spoken of meet; None where none was found."""
-        own, rng = self.own, self.own.rng
+        own = self.own
         for _ in range(4):
             scope = Scope()
             members = {f"m{i}": member for i, (member, _) in enumerate(spoken)}
@@ -420,7 +420,9 @@ def _put(expr: Expression, members: Mapping[str, Expression]) -> Expression:
     return replace(expr, **changed)  # type: ignore[arg-type]
 
 
-def stage_members(stage: syntax.Stage) -> list[tuple[Expression, tuple[float | str, ...]]]:
+def stage_members(  # noqa: C901  (one case a kind of dimension)
+    stage: syntax.Stage,
+) -> list[tuple[Expression, tuple[float | str, ...]]]:
     """Return the dimensions of a stage that can be named for sure, with some of their values."""
 
     def member(base: Expression, key: str) -> Expression:
@@ -429,8 +431,7 @@ def stage_members(stage: syntax.Stage) -> list[tuple[Expression, tuple[float | s
         return base
 
     found: list[tuple[Expression, tuple[float | str, ...]]] = []
-    depths = (0, 1, 2, 3)
-    found.append((member(stage.name, "depth"), depths[1:]))
+    found.append((member(stage.name, "depth"), _depths(stage.depth)))
     own = [s for s in stage.body if not isinstance(s, syntax.Let | syntax.Require | syntax.Choice)]
     keys: list[tuple[str, syntax.Expression]] = []
     for statement in stage.body:
@@ -455,6 +456,15 @@ def stage_members(stage: syntax.Stage) -> list[tuple[Expression, tuple[float | s
             first = syntax.Index(span=NOWHERE, base=stage.name, index=number(0))
             found += [(member(first, key), shown), (member(stage.name, key), shown)]
     return found
+
+
+def _depths(expr: Expression) -> tuple[float, ...]:
+    """Return what a depth can be."""
+    while isinstance(expr, syntax.IfElse):
+        expr = expr.then
+    if isinstance(expr, syntax.Number):
+        return (expr.value,)
+    return tuple(v for v in members(expr, Scope()) if not isinstance(v, str))
 
 
 def _numbers(expr: Expression) -> tuple[float, ...]:

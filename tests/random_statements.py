@@ -262,7 +262,9 @@ class Generator:
         """Now and then declare a choice, a value, a function or a default, or require something."""
         rng, scope, own = self.rng, here.scope, self.values
         if own.room > 1 and self.chance(0.22):
-            pool: tuple[float, ...] = rng.choice(((4, 8, 12, 16), (4, 8, 12, 16), (1, 2, 3), (1, 3, 5)))
+            pool: tuple[float, ...] = rng.choice(
+                ((4, 8, 12, 16), (4, 8, 12, 16), (1, 2, 3), (1, 3, 5))
+            )
             expr = own.set(pool)
             if self.chance(0.08):
                 expr = set_of((0.5, 1.5)) if self.chance(0.5) else range_of(1, 2, 0.5)
@@ -530,7 +532,9 @@ class Generator:
     def act(self) -> Statement:
         return self.call("act", name(self.rng.choice(ACTS)))
 
-    def image_op(self, feat: Feat, here: Here) -> tuple[list[Statement], Feat]:
+    def image_op(  # noqa: C901  (one case an op)
+        self, feat: Feat, here: Here
+    ) -> tuple[list[Statement], Feat]:
         rng = self.rng
         kinds = ["bn", "bn", "act", "dwconv", "ln", "identity", "squeeze_excite", "shuffle"]
         if here.keep != "shape":
@@ -650,7 +654,7 @@ class Generator:
             return False
         return block.tokens or min(feat.rows) >= block.least
 
-    def argument(
+    def argument(  # noqa: C901  (one case a role)
         self, parameter: str, role: str, given: dict[str, Expression], feat: Feat, here: Here
     ) -> Feat:
         """Add the argument of a role; return what the block then gives."""

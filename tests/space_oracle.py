@@ -237,7 +237,7 @@ class _Accepted:
         if package is None:
             return
         write(package, run.folder)
-        with _imported(run.folder / package.name) as modules:
+        with _Imported(run.folder / package.name) as modules:
             module = run.tried("import", modules)
             if module is None:
                 return
@@ -358,7 +358,9 @@ class _Accepted:
         supernet.zero_grad(set_to_none=True)
         out = supernet(_images(module, arch, 2), arch)
         wanted = (2, *self.shape(row))
-        assert tuple(out.shape) == wanted, f"{arch.to_dict()} gives {tuple(out.shape)}, not {wanted}"
+        assert tuple(out.shape) == wanted, (
+            f"{arch.to_dict()} gives {tuple(out.shape)}, not {wanted}"
+        )
         assert torch.isfinite(out).all(), f"{arch.to_dict()} is not finite"
         if out.requires_grad:
             out.square().mean().backward()
@@ -399,7 +401,7 @@ class _Accepted:
         assert extents == wanted, f"fixed at {values} it gives {extents}, not {wanted}"
 
 
-class _imported:  # noqa: N801  (a context, used as a function)
+class _Imported:
     """Imports a generated package, and forgets it again."""
 
     def __init__(self, folder: Path) -> None:
@@ -428,7 +430,7 @@ class _imported:  # noqa: N801  (a context, used as a function)
 
 
 def distinct(space: Space) -> Iterator[Row]:
-    """Yield the distinct subnets by trying all choices: what does not matter stands at its first."""
+    """Yield the distinct subnets by trying all: what does not matter stands at its first choice."""
     names = [dim.var.name for dim in space.dims]
     ready = [{v.name for v in dim.live.support} for dim in space.dims]
 
