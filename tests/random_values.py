@@ -312,7 +312,7 @@ class Values:
         inner = [self.number(scope, deep - 1, sets, moving) for _ in range(2)]
         if first is not None:
             inner[0] = first
-            if self.chance(0.4) and kind not in ("/", "//", "%"):
+            if self.chance(0.4) and kind not in ("/", "//", "%", "let function"):
                 inner.reverse()
         match kind:
             case "neg":
@@ -424,6 +424,8 @@ class Values:
             rng.shuffle(pair)
             return binary(outer, pair[0], pair[1])
         part = self.operator(inner, scope, 1, 0, moving)
+        if (outer, inner) == ("divisible", "neg"):  # what is rounded is positive
+            part = unary("-", binary("-", self._leaf(scope, 0, moving), number(40)))
         if outer not in COMPARISONS:
             part = self.operator(outer, scope, 1, 0, moving, part)
             outer = rng.choice(COMPARISONS)
