@@ -75,7 +75,7 @@ def _next(record: Path | None) -> int:
     """Return the seed behind the last one of a record."""
     if record is None or not record.exists():
         return FIRST
-    lasts = [json.loads(line)["last"] for line in record.read_text().splitlines() if line]
+    lasts = [int(json.loads(line)["last"]) for line in record.read_text().splitlines() if line]
     return max([FIRST - 1, *lasts]) + 1
 
 

@@ -198,7 +198,7 @@ class Calls:
         self, here: Here, by: int = 1, *, sets: bool = True, moving: bool = True
     ) -> tuple[Expression, tuple[int, ...]]:
         """Return a width and its values, multiples of ``by``."""
-        pool = WIDTHS if by > 1 or self.chance(0.8) else (3, 5, 6, 7, 10)
+        pool: tuple[int, ...] = WIDTHS if by > 1 or self.chance(0.8) else (3, 5, 6, 7, 10)
         pool = tuple(v for v in pool if v % by == 0)
         copies = here.copies if sets else 0
         expr, found = self.values.size(

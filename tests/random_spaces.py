@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from random_calls import ACTS, BLOCK_IN, Calls, Feat, Here, OwnBlock
@@ -430,7 +430,7 @@ def _put(expr: Expression, members: Mapping[str, Expression]) -> Expression:
     """Return an expression with the members that names stand for."""
     if isinstance(expr, syntax.Name):
         return members.get(expr.text, expr)
-    changed = {}
+    changed: dict[str, object] = {}
     for item in dataclasses.fields(expr):
         value = getattr(expr, item.name)
         if item.name in ("function", "span"):
@@ -505,5 +505,5 @@ def _plain(statement: Statement) -> bool:
     )
 
 
-def _file(items: list[object]) -> syntax.File:
+def _file(items: Sequence[object]) -> syntax.File:
     return syntax.File(span=NOWHERE, items=tuple(items))  # type: ignore[arg-type]

@@ -237,8 +237,8 @@ def evaluate(  # noqa: C901  (one case a node)
             assert entry.expr is not None
             assert entry.scope is not None
             inside = entry.scope.inner()
-            for parameter, value in zip(entry.parameters, given, strict=True):
-                inside.entries[parameter] = Entry(kind="number", values=(value,))
+            for parameter, one in zip(entry.parameters, given, strict=True):
+                inside.entries[parameter] = Entry(kind="number", values=(one,))
             return evaluate(entry.expr, inside, env)
     raise ValueError(expr)
 
