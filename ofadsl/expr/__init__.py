@@ -20,7 +20,16 @@ from ofadsl.expr.nodes import (
     const,
     static,
 )
-from ofadsl.expr.readings import assignments, bounds, code_of, evaluate, source, tabulate, upper
+from ofadsl.expr.readings import (
+    assignments,
+    bounds,
+    code_of,
+    evaluate,
+    ordered,
+    source,
+    tabulate,
+    upper,
+)
 from ofadsl.expr.spelling import (
     AND,
     ATOM,
@@ -78,6 +87,7 @@ __all__ = [
     "joined",
     "negate",
     "operands",
+    "ordered",
     "select",
     "source",
     "static",

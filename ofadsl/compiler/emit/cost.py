@@ -47,6 +47,7 @@ from ofadsl.graph import Graph
 from ofadsl.space import Dim, Space
 
 _LADDER = 6  # longer sets of evenly spaced numbers are written as a range
+_MANY = 3  # more terms than this may be alike in several blocks
 _LONG = 60  # longer tuples of values have a name
 _ENTRY = WIDTH - 5  # in a collection, with its comma
 _TITLES = {
@@ -181,6 +182,14 @@ class _Writer:
 
     def _terms(self, block: Block) -> Text:
         terms = [self.text.term(term) for term in block.cost.terms]
+        if len(terms) > _MANY and _place(block) is None:
+            entries = [
+                Entry(place=self.text.place_of(term), text=text)
+                for term, text in zip(block.cost.terms, terms, strict=True)
+            ]
+            return lambda named, room, head="": "\n".join(
+                [f"{head}[", *_indented(looped(entries, room - 5)), "]"]
+            )
         return lambda named, room, head="": collection(
             f"{head}[", [term(named, room - 5) for term in terms], "]", room
         )
@@ -214,6 +223,11 @@ class _Writer:
             said = ", ".join(map(str, weights))
             value = Entry(place=self.text.place(self.order[name]), text=constant(f"({said})"))
             yield mapping(_key(name), value)
+
+
+def _indented(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield "    " + line.replace("\n", "\n    ")
 
 
 def _draw(name: str, parents: Sequence[str], rows: Sequence[Sequence[float]]) -> Text:
