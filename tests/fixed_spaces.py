@@ -45,7 +45,7 @@ class Claim:
 
 @dataclass(slots=True, kw_only=True)
 class Watched:
-    """What was seen while a space was checked: the claims of its last reading, and its dimensions."""
+    """What was seen while a space was checked: the claims and dimensions of its last reading."""
 
     claims: list[Claim] = field(default_factory=list)
     space: Space | None = None
@@ -112,6 +112,7 @@ def fixed(values: Mapping[str, Value]) -> Iterator[None]:
     with (
         mock.patch.object(Dimensions, "make", making),
         mock.patch.object(Stages, "_depths", deep),
+        mock.patch.object(checking, "_schedules"),  # they speak of choices
     ):
         yield
 
@@ -127,8 +128,10 @@ def check_fixed(
             return None, {item.code for item in report} - ABSENT
 
 
-def completed(space: Space, claim: Claim, rng: random.Random) -> tuple[dict[str, Value] | None, bool]:
-    """Return an arch that has the choices of a claim and leads to it, and whether all were tried."""
+def completed(
+    space: Space, claim: Claim, rng: random.Random
+) -> tuple[dict[str, Value] | None, bool]:
+    """Return an arch with the choices of a claim that leads to it, and whether all were tried."""
     return _found(space, claim.choices, [claim.when], rng)
 
 
