@@ -18,7 +18,21 @@ from ofadsl.compiler.rules import Rules, kind
 from ofadsl.compiler.scope import Choices, Function, Meaning, Place, Scope, StageRef
 from ofadsl.compiler.sets import Number, read_range, read_set
 from ofadsl.diagnostics import Span
-from ofadsl.expr import DEEPEST, LARGEST, UNKNOWN, Const, Expr, TooLargeError, apply, static
+from ofadsl.expr import (
+    DEEPEST,
+    LARGEST,
+    TRUE,
+    UNKNOWN,
+    Const,
+    Expr,
+    TooLargeError,
+    Var,
+    apply,
+    const,
+    negate,
+    select,
+    static,
+)
 
 MOST_NESTED = 16
 MOST_CALLS = 1 << 16
@@ -97,13 +111,24 @@ class Evaluator(Rules):
             case syntax.RangeLit():
                 return read_range(expr, lambda e: self._number(e, scope, place), self.report)
             case syntax.Member() | syntax.Index():
-                return member(expr, scope, self.dims, self.report)
+                found = member(expr, scope, self.dims, self.report)
+                return self._where_it_is(found, place) if isinstance(found, Var) else found
             case _:
                 found = self._operation(expr, scope, place, hint)
                 if not isinstance(found, Expr) or found.depth <= DEEPEST:
                     return found
                 deep = found
                 return self.guarded(expr.span, lambda: deep)
+
+    def _where_it_is(self, var: Var, place: Place) -> Expr:
+        """Return a dimension of a stage: its first value in subnets that it is no part of.
+
+        A requirement says nothing of such subnets, so it may name the dimension as it is.
+        """
+        live = self.dims.by_name[var.name].live
+        if self.frozen or apply("or", negate(place.when), live) == TRUE:
+            return var
+        return select(live, var, const(var.values[0]))
 
     def _operation(
         self,

@@ -7,6 +7,7 @@ and each is that of some subnet. In: a space, and costs of its graph. Out: pairs
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -154,14 +155,16 @@ def _added(ends: Ends | None, more: Ends | None) -> Ends | None:
     return None if ends is None or more is None else (ends[0] + more[0], ends[1] + more[1])
 
 
-def _that_touch(tables: Iterable[Table], given: Iterable[Table]) -> list[Table]:
+def _that_touch(tables: Sequence[Table], given: Iterable[Table]) -> list[Table]:
     """Return those of ``given`` that hang together with the tables, directly or through others."""
     dims = {d for table in tables for d in table.dims}
-    left, found = list(given), []
-    while near := [table for table in left if dims.intersection(table.dims)]:
-        found += near
-        left = [table for table in left if table not in near]
-        dims.update(d for table in near for d in table.dims)
+    left = list(given)
+    found: list[Table] = []
+    while any(dims.intersection(table.dims) for table in left):
+        near = [bool(dims.intersection(table.dims)) for table in left]
+        found += itertools.compress(left, near)
+        left = [table for table, touches in zip(left, near, strict=True) if not touches]
+        dims = {d for table in (*tables, *found) for d in table.dims}
     return found
 
 
