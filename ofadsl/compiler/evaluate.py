@@ -18,6 +18,7 @@ from ofadsl.compiler.rules import Rules, kind
 from ofadsl.compiler.scope import Choices, Function, Meaning, Place, Scope, StageRef
 from ofadsl.compiler.sets import Number, read_range, read_set
 from ofadsl.diagnostics import Span
+from ofadsl.elimination import conjuncts
 from ofadsl.expr import (
     DEEPEST,
     LARGEST,
@@ -28,8 +29,6 @@ from ofadsl.expr import (
     TooLargeError,
     Var,
     apply,
-    const,
-    negate,
     select,
     static,
 )
@@ -112,7 +111,7 @@ class Evaluator(Rules):
                 return read_range(expr, lambda e: self._number(e, scope, place), self.report)
             case syntax.Member() | syntax.Index():
                 found = member(expr, scope, self.dims, self.report)
-                return self._where_it_is(found, place) if isinstance(found, Var) else found
+                return self._chosen(found, place) if isinstance(found, Var) else found
             case _:
                 found = self._operation(expr, scope, place, hint)
                 if not isinstance(found, Expr) or found.depth <= DEEPEST:
@@ -120,15 +119,15 @@ class Evaluator(Rules):
                 deep = found
                 return self.guarded(expr.span, lambda: deep)
 
-    def _where_it_is(self, var: Var, place: Place) -> Expr:
-        """Return a dimension of a stage: its first value in subnets that it is no part of.
+    def _chosen(self, var: Var, place: Place) -> Expr:
+        """Return a dimension read from elsewhere: its first value where it does not matter.
 
-        A requirement says nothing of such subnets, so it may name the dimension as it is.
+        A requirement says nothing of what does not matter, and is given the dimension itself.
         """
         live = self.dims.by_name[var.name].live
-        if self.frozen or apply("or", negate(place.when), live) == TRUE:
+        if self.frozen or {*conjuncts(live)} <= {TRUE, *conjuncts(place.when)}:
             return var
-        return select(live, var, const(var.values[0]))
+        return select(live, var, Const(var.values[0]))
 
     def _operation(
         self,
