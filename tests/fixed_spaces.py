@@ -12,7 +12,7 @@ import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,7 +22,18 @@ from ofadsl.compiler.dimensions import Dimensions
 from ofadsl.compiler.pipeline import check_file
 from ofadsl.compiler.proofs import Proofs
 from ofadsl.compiler.prove import Prover
-from ofadsl.compiler.tree import Checked
+from ofadsl.compiler.tree import (
+    BlockNode,
+    BranchNode,
+    Checked,
+    IfNode,
+    OneOfNode,
+    OpNode,
+    ResidualNode,
+    Seq,
+    StageNode,
+    TreeNode,
+)
 from ofadsl.compiler.unroll import Stages
 from ofadsl.diagnostics import Diagnostics
 from ofadsl.expr import Expr, Value, Var, evaluate
@@ -126,6 +137,43 @@ def check_fixed(
             return check_file(path, settings), set()
         except Diagnostics as report:
             return None, {item.code for item in report} - ABSENT
+
+
+def layers(checked: Checked, values: Mapping[str, Value]) -> Iterator[str]:
+    """Yield the ops of a space whose choices are fixed, as texts."""
+    yield from _layers(checked.body, values)
+
+
+def _layers(node: Seq | TreeNode, values: Mapping[str, Value]) -> Iterator[str]:
+    match node:
+        case Seq(nodes=nodes):
+            for inner in nodes:
+                yield from _layers(inner, values)
+        case OpNode(op=op, y=y):
+            sizes = [getattr(op, field.name) for field in fields(op)]
+            sizes += [y.channels, *y.spatial]
+            yield f"{op.name} {[evaluate(size, values) for size in sizes]}"
+        case BlockNode(body=body):
+            yield from _layers(body, values)
+        case StageNode(blocks=blocks):
+            for block in blocks:
+                yield from _layers(block, values)
+        case IfNode(then=then, orelse=orelse, condition=condition):
+            way = then if evaluate(condition, values) else orelse
+            if way is not None:
+                yield from _layers(way, values)
+        case ResidualNode(body=body, condition=condition):
+            yield from _layers(body, values)
+            yield f"residual {evaluate(condition, values)}"
+        case BranchNode(branches=branches, op=op):
+            for branch in branches:
+                yield f"way of {op.name}"
+                yield from _layers(branch, values)
+            yield op.name
+        case OneOfNode(options=options, statement=statement, choice=choice):
+            for option, seq in zip(statement.options, options, strict=True):
+                if option.name.text == values[choice.name]:
+                    yield from _layers(seq, values)
 
 
 def completed(
