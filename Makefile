@@ -1,6 +1,7 @@
 # The one door: `make demo` and `make test` work in a fresh clone, and make .venv when it is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint ruff mypy imports stale pytest fuzz test-mobile test-mcu format bench clean
+.PHONY: help demo test lint ruff mypy imports stale pytest fuzz test-mobile test-mcu mutants
+.PHONY: format bench clean
 .NOTPARALLEL:
 MAKEFLAGS += --keep-going
 
@@ -61,6 +62,11 @@ test-mcu: .venv-mcu/.installed ## exports to tflite, and memory and flash on mic
 	.venv-$*/bin/python -m pip install --quiet -c constraints/cpu.txt -e '.[$*]' \
 	  hypothesis pytest pytest-timeout
 	@touch $@
+
+mutants: $(STAMP) ## do the tests notice small changes of the code? In the background, for hours
+	@mkdir -p build/mutants
+	@nohup nice -n 10 $(PY) benchmarks/mutants.py $(MUTANTS) >> build/mutants/log.txt 2>&1 &
+	@echo "follow build/mutants/log.txt; so far: $(PY) benchmarks/mutants.py --report"
 
 stale: $(STAMP) ## do the committed generated packages match their spaces?
 	@if compgen -G 'generated/*/supernet.py' >/dev/null; then \

@@ -59,6 +59,22 @@ def check_place(path: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
 
 
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder that is gone afterwards; OFA099 where there is no room for it and in it."""
+    place: Path | None = None
+    try:
+        place = Path(tempfile.gettempdir())
+        with tempfile.TemporaryDirectory(prefix="ofadsl-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        if place and error.filename and place not in Path(str(error.filename)).parents:
+            raise
+        reason = (error.strerror or str(error)).lower()
+        message = f"temporary files cannot be written{f' in {place}' if place else ''}: {reason}"
+        raise fault("OFA099", message, help="make room, or name another in TMPDIR") from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` beside ``path`` and move it there; raises OSError with nothing written."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,11 +110,18 @@ def write_durable(path: Path, pieces: Iterable[bytes]) -> None:
 
 
 def append_durable(path: Path, line: str) -> None:
-    """Add a line to a file, on the disk when this returns; raises OSError."""
-    with path.open("a", encoding="utf-8", newline="\n") as file:
-        file.write(f"{line}\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Add a line to a file, on the disk when this returns; raises OSError with nothing added."""
+    data = f"{line}\n".encode()
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            while data:
+                data = data[file.write(data) :]
+            os.fsync(file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                file.truncate(before)
+            raise
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from ofadsl.cli import main
 
 DATA = REPOSITORY / "tests" / "data" / "device_tables"
 FBNET = (REPOSITORY / "spaces" / "fbnet.ofa", {"data": "cifar"})
+SMALL = REPOSITORY / "tests" / "spaces" / "small.ofa"
 MBV3 = (REPOSITORY / "spaces" / "mbv3.ofa", {"width": "1.2"})
 SAID = Provenance(
     device="d",
@@ -224,30 +225,35 @@ def run(*args: object) -> str:
     return result.output
 
 
-def test_calibrate_writes_what_predict_reads(tmp_path: Path) -> None:
-    target, table = loaded("fbnet_titanx_64")
-    rows = [
-        {"arch": arch, "energy_mj": y}
-        for arch, y in zip(target.cost.decode(table.x[:20]), table.y[:20].tolist(), strict=True)
-    ]
-    head = {"device": "d", "batch": 64, "dtype": "float32", "runtime": "r", "date": "2020-01-01"}
-    path = tmp_path / "t.jsonl"
+def table_of_small(path: Path, count: int, quantity: str) -> list[dict[str, Any]]:
+    """Write a table of a device that takes 1 ms for 100,000 multiply-adds; return its rows."""
+    cost = target_of(SMALL, {}, "small.ofa").cost
+    x = cost.sample(count, np.random.default_rng(0))
+    head = {"device": "d", "batch": 1, "dtype": "float32", "runtime": "r", "date": "2020-01-01"}
+    values = (cost.macs(x) / 1e5).tolist()
+    rows = [{"arch": arch, quantity: y} for arch, y in zip(cost.decode(x), values, strict=True)]
     path.write_text("".join(json.dumps(row) + "\n" for row in [head, *rows]))
-    common = [FBNET[0], "--set", "data=cifar", "--quantity", "energy_mj"]
-    report = tmp_path / "r.svg"
+    return rows
+
+
+def test_calibrate_writes_what_predict_reads(tmp_path: Path) -> None:
+    table, report = tmp_path / "t.jsonl", tmp_path / "r.svg"
+    row = table_of_small(table, 20, "energy_mj")[0]
+    common = [SMALL, "--quantity", "energy_mj"]
     output = run(
-        "calibrate", *common, "--table", path, "--name", "d", "-o", tmp_path, "--report", report
+        "calibrate", *common, "--table", table, "--name", "d", "-o", tmp_path, "--report", report
     )
     assert "cross-validated" in output
     assert report.read_text().startswith("<svg")
-    assert (tmp_path / "fbnet" / "energy_d.py").is_file()
+    assert (tmp_path / "small" / "energy_d.py").is_file()
     arch = tmp_path / "arch.json"
-    arch.write_text(json.dumps(rows[0]["arch"]))
+    arch.write_text(json.dumps(row["arch"]))
     said = run(
         "predict", *common, "--device", "d", "--arch", arch, "--generated", tmp_path, "--json"
     )
     (found,) = json.loads(said)["archs"]
     assert found["interval"][0] < found["energy_mj"] < found["interval"][1]
+    assert found["energy_mj"] == pytest.approx(row["energy_mj"], rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -259,27 +265,21 @@ def test_calibrate_writes_what_predict_reads(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_request_is_refused(tmp_path: Path, args: list[str], code: str) -> None:
-    few = tmp_path / "few.csv"
-    few.write_text("idx,latency_ms\n0,1\n")
+    few = tmp_path / "few.jsonl"
+    table_of_small(few, 1, "latency_ms")
     words = [str(few) if arg == "FEW" else arg for arg in args]
-    words[1:1] = [str(FBNET[0]), "--set", "data=cifar"]
-    if "FEW" in args:
-        words += ["--archs", str(DATA / "fbnet_archs.csv")]
+    words[1:1] = [str(SMALL)]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 1
     assert code in result.output
 
 
 def test_an_estimator_of_another_space_is_refused(tmp_path: Path) -> None:
-    table = DATA / "fbnet_latency_titanx_64.csv"
-    short = tmp_path / "short.csv"
-    short.write_text("\n".join(table.read_text().splitlines()[:13]) + "\n")
-    archs = ["--archs", DATA / "fbnet_archs.csv"]
-    common = [FBNET[0], "--set", "data=cifar"]
-    run("calibrate", *common, "--table", short, *archs, "--name", "d", "-o", tmp_path)
-    arch = tmp_path / "arch.json"
-    arch.write_text(json.dumps({"ops": [0] * 22}))
-    words = ["predict", FBNET[0], "--device", "d", "--arch", arch, "--generated", tmp_path]
+    table, arch = tmp_path / "t.jsonl", tmp_path / "arch.json"
+    arch.write_text(json.dumps(table_of_small(table, 6, "latency_ms")[0]["arch"]))
+    run("calibrate", SMALL, "--table", table, "--name", "d", "-o", tmp_path)
+    words = ["predict", SMALL, "--device", "d", "--arch", arch, "--generated", tmp_path]
+    words += ["--set", "width=1.5"]
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 1
     assert "OFA133" in result.output

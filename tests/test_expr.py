@@ -260,8 +260,33 @@ def test_a_constant_beyond_bounds_is_refused() -> None:
         apply("//", 1, 0)
 
 
+def test_a_number_is_refused_just_beyond_ten_to_the_fifteenth() -> None:
+    assert static(apply("+", 10**15 - 1, 1)) == LARGEST == 10**15
+    assert static(apply("-", 1 - 10**15, 1)) == -LARGEST
+    for op, a, b in (("+", 10**15, 1), ("-", -(10**15), 1), ("*", 10**8, 10**8)):
+        with pytest.raises(TooLargeError, match="this goes beyond 1e\\+15"):
+            apply(op, a, b)
+    with pytest.raises(TooLargeError):
+        apply("/", 1e300, 1e-300)
+    large = Var("large", (1, 10**15))
+    assert bounded(large) is large
+    with pytest.raises(TooLargeError):
+        bounded(large + 1)
+    with pytest.raises(TooLargeError):
+        bounded(apply("-", -1, large))
+
+
+def test_a_value_depends_on_1024_dimensions_at_most() -> None:
+    parts: list[Expr] = [Var(f"v{i}", (0, 1)) for i in range(1024)]
+    while len(parts) > 1:  # sums of pairs, so that nothing nests deeply
+        parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    assert len(parts[0].support) == 1024
+    with pytest.raises(TooLargeError, match="more than 1024 dimensions"):
+        apply("+", parts[0], kernel)
+
+
 def test_a_product_that_grows_without_end_is_refused() -> None:
-    value: Expr = Var("a", range(2, 300))
+    value: Expr = Var("a", range(-299, 300))  # too many values for a table
     for _ in range(4):
         value = bounded(value * value)
     with pytest.raises(TooLargeError):
@@ -320,7 +345,7 @@ def test_a_dimension_compared_with_itself_is_decided() -> None:
 @pytest.mark.parametrize("number", [0, 1, -1])
 def test_a_neutral_number_of_one_operator_is_none_of_another(op: str, number: int) -> None:
     # so many values that the simplest form does not come from trying them
-    far = Var("far", range(2, 300))
+    far = Var("far", range(2, 1000))
     functions = {"min": min, "max": max}
     for env in assignments((far,)):
         value = env["far"]

@@ -3,177 +3,519 @@
 
 Archs are choice indices: an array ``x``, uint8, (archs, 28), with a column for each of ``DIMS``.
 A dimension that does not matter to an arch is 0. Costs are looked up in exact tables, for millions
-of archs in a second. Nothing but numpy is needed.
+of archs in a second. Nothing but numpy is needed. The tables of this space stand at the end.
 """
 
 from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-SPACE = "attentive_nas"
-SPACE_HASH = "4b2d5ee4e863dba064a497ca6a5af8f6d47e86e65997fc05a2c1ff6974c30bdd"
-SIZE = 440301256704
-"""The number of distinct subnets."""
 
-
-class _Dim(NamedTuple):
+class Dim(NamedTuple):
     """A choice: where an arch writes it, and the values that it takes."""
 
     stage: str | None
     block: int | None
     key: str
-    values: tuple[int, ...]
+    values: tuple[Any, ...]
 
     @property
     def name(self) -> str:
+        """The full name, such as ``s1.0.kernel``."""
         return ".".join(str(part) for part in self[:3] if part is not None)
 
 
-_STAGES: dict[str, int] = {"mb1": 2, "mb2": 5, "mb3": 6, "mb4": 6, "mb5": 8, "mb6": 8, "mb7": 2}
-"""How many blocks each stage has at most."""
-
-_DIMS = [
-    _Dim(None, None, "resolution", (192, 224, 256, 288)),
-    _Dim(None, None, "stem_width", (16, 24)),
-    _Dim(None, None, "last_width", (1792, 1984)),
-    _Dim("mb1", None, "depth", (1, 2)),
-    _Dim("mb1", None, "width", (16, 24)),
-    _Dim("mb1", None, "kernel", (3, 5)),
-    _Dim("mb2", None, "depth", (3, 4, 5)),
-    _Dim("mb2", None, "width", (24, 32)),
-    _Dim("mb2", None, "kernel", (3, 5)),
-    _Dim("mb2", None, "expand", (4, 5, 6)),
-    _Dim("mb3", None, "depth", (3, 4, 5, 6)),
-    _Dim("mb3", None, "width", (32, 40)),
-    _Dim("mb3", None, "kernel", (3, 5)),
-    _Dim("mb3", None, "expand", (4, 5, 6)),
-    _Dim("mb4", None, "depth", (3, 4, 5, 6)),
-    _Dim("mb4", None, "width", (64, 72)),
-    _Dim("mb4", None, "kernel", (3, 5)),
-    _Dim("mb4", None, "expand", (4, 5, 6)),
-    _Dim("mb5", None, "depth", (3, 4, 5, 6, 7, 8)),
-    _Dim("mb5", None, "width", (112, 120, 128)),
-    _Dim("mb5", None, "kernel", (3, 5)),
-    _Dim("mb5", None, "expand", (4, 5, 6)),
-    _Dim("mb6", None, "depth", (3, 4, 5, 6, 7, 8)),
-    _Dim("mb6", None, "width", (192, 200, 208, 216)),
-    _Dim("mb6", None, "kernel", (3, 5)),
-    _Dim("mb7", None, "depth", (1, 2)),
-    _Dim("mb7", None, "width", (216, 224)),
-    _Dim("mb7", None, "kernel", (3, 5)),
-]
-DIMS = tuple(dim.name for dim in _DIMS)
-CHOICES = tuple(dim.values for dim in _DIMS)
+def blocks_of(
+    stage: str, blocks: Iterable[int], values: Mapping[str, tuple[Any, ...]]
+) -> list[Dim]:
+    """Return the dimensions of blocks that have the same choices."""
+    return [Dim(stage, block, key, values[key]) for block in blocks for key in values]
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
     """A whole number for each choice of some dimensions: one axis for each column in ``dims``."""
 
     dims: tuple[int, ...]
     values: NDArray[np.int64]
 
-    def join(self, other: _Table, how: np.ufunc) -> _Table:
+    def join(self, other: Table, how: np.ufunc) -> Table:
         """Return ``how`` of both for all choices of the dimensions of either."""
         dims = tuple(sorted({*self.dims, *other.dims}))
-        return _Table(dims, how(self.spread(dims), other.spread(dims)))
+        return Table(dims, how(self.spread(dims), other.spread(dims)))
 
     def spread(self, dims: tuple[int, ...]) -> NDArray[np.int64]:
         """Return the values with an axis of length 1 for each of ``dims`` that is new."""
-        return self.values.reshape([len(CHOICES[d]) if d in self.dims else 1 for d in dims])
+        lengths = dict(zip(self.dims, self.values.shape, strict=True))
+        return self.values.reshape([lengths.get(d, 1) for d in dims])
 
-    def at(self, x: NDArray[np.uint8]) -> NDArray[np.int64]:
+    def at(self, x: NDArray[Any]) -> NDArray[np.int64]:
         """Return the entry of each arch."""
-        found = self.values[tuple(x[:, d] for d in self.dims)]
-        return np.broadcast_to(found, len(x))
+        return np.broadcast_to(self.values[tuple(x[:, d] for d in self.dims)], len(x))
 
 
-def _table(rows: Iterable[Any], *names: str, times: Sequence[_Table] = ()) -> _Table:
-    """Return a table over the dimensions ``names``, the last changing fastest, times others."""
-    dims = tuple(DIMS.index(name) for name in names)
-    values = np.hstack(list(rows)).astype(np.int64)
-    table = _Table(dims, values.reshape([len(CHOICES[d]) for d in dims]))
-    for factor in times:
-        table = table.join(factor, np.multiply)
-    return table
+class Dims:
+    """All dimensions of a space, in the order of the columns of an array of archs."""
+
+    def __init__(self, dims: Iterable[Dim]) -> None:
+        self.all = tuple(dims)
+        self.names = tuple(dim.name for dim in self.all)
+        self.choices = tuple(dim.values for dim in self.all)
+        self.column = {name: column for column, name in enumerate(self.names)}
+        self.last = np.array([len(values) - 1 for values in self.choices], np.int64)
+
+    def table(self, rows: Iterable[Any], *names: str, times: Sequence[Table] = ()) -> Table:
+        """Return a table over the dimensions ``names``, the last changing fastest, times others."""
+        dims = tuple(self.column[name] for name in names)
+        values = np.hstack(list(rows)).astype(np.int64)
+        table = Table(dims, values.reshape([len(self.choices[d]) for d in dims]))
+        for factor in times:
+            table = table.join(factor, np.multiply)
+        return table
+
+    def exists(self, stage: str, block: int) -> Table:
+        """Return 1 where a stage is deep enough to have a block, else 0."""
+        depth = self.column[f"{stage}.depth"]
+        deep = [int(value > block) for value in self.choices[depth]]
+        return Table((depth,), np.array(deep, np.int64))
+
+    def shaped(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return archs as an array; raise ValueError for another shape or type."""
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != len(self.names):
+            columns = f"(archs, {len(self.names)}): a column for each of DIMS"
+            raise ValueError(f"archs have the shape {x.shape}, not {columns}")
+        if not np.issubdtype(x.dtype, np.integer):
+            raise ValueError(f"archs are {x.dtype}, not whole numbers: encode gives uint8")
+        return x
+
+    def inside(self, x: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return archs as bytes; raise ValueError for a choice that does not exist."""
+        for i, d in np.argwhere(np.logical_or(x < 0, x > self.last))[:1]:
+            rule = f"its choices are 0 to {self.last[d]}"
+            raise ValueError(f"archs[{i}] has the choice {x[i, d]} for {self.names[d]}, {rule}")
+        return np.asarray(x, np.uint8)
 
 
+class Values:
+    """What archs choose, by the name of a dimension; ``widths`` are computed once, when needed."""
+
+    def __init__(self, dims: Dims, x: NDArray[Any], widths: Mapping[str, Formula]) -> None:
+        self.dims, self.x, self.widths = dims, x, widths
+        self.found: dict[object, Any] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self.found:
+            if name in self.widths:
+                self.found[name] = np.asarray(self.widths[name](self))
+            else:
+                column = self.dims.column[name]
+                self.found[name] = np.asarray(self.dims.choices[column])[self.x[:, column]]
+        found: NDArray[Any] = self.found[name]
+        return found
+
+    def compute(self, formula: Formula) -> NDArray[np.int64]:
+        """Return what a formula gives for each arch."""
+        with np.errstate(all="ignore"):  # what is not selected may divide by zero
+            found = np.asarray(formula(self)).astype(np.int64)
+        return np.broadcast_to(found, len(self.x))
+
+
+Formula = Callable[[Values], Any]
+"""Computes a number for each arch: of what depends on too many dimensions for a table."""
+
+
+def divisible(value: Any, divisor: Any, least: Any = None) -> Any:
+    """Round to a multiple of ``divisor``, at least ``least``, never below 0.9 of ``value``."""
+    least = divisor if least is None else least
+    rounded = np.trunc(value + divisor / 2).astype(np.int64) // divisor * divisor
+    rounded = np.maximum(least, rounded)
+    return np.where(rounded < 0.9 * value, rounded + divisor, rounded)
+
+
+class Lookup:
+    """Adds up, or takes the largest of, one entry of each table for many archs at once.
+
+    Tables are joined while they stay in the cache. The entries of a chunk of archs are found with
+    one matrix product: float32 is exact for whole numbers of this size.
+    """
+
+    CHUNK = 8192  # so many archs are looked up at a time: what they need stays in the cache
+    LARGEST = 8192  # tables are joined into one of at most so many entries
+
+    def __init__(
+        self,
+        dims: Dims,
+        tables: Iterable[Table],
+        how: np.ufunc,
+        formula: Formula | None = None,
+        widths: Mapping[str, Formula] | None = None,
+    ) -> None:
+        self.dims, self.how, self.formula, self.widths = dims, how, formula, widths or {}
+        joined = [Table((), np.zeros((), np.int64))]
+        for table in tables:
+            both = {*joined[-1].dims, *table.dims}
+            if math.prod(len(dims.choices[d]) for d in both) <= self.LARGEST:
+                joined[-1] = joined[-1].join(table, how)
+            else:
+                joined.append(table)
+        self.tables = [table.values.ravel() for table in joined]
+        self.strides = np.zeros((len(joined), len(dims.names)), np.float32)
+        for row, table in zip(self.strides, joined, strict=True):
+            for axis, d in enumerate(table.dims):
+                row[d] = math.prod(table.values.shape[axis + 1 :])
+        self.limits = np.tile(dims.last.astype(np.uint8), (self.CHUNK, 1))
+
+    def __call__(self, x: NDArray[Any]) -> NDArray[np.int64]:
+        """Return a number for each arch."""
+        x = self.dims.shaped(x)
+        x = x if x.dtype == np.uint8 else self.dims.inside(x)
+        out = np.empty(len(x), np.int64)
+        for start in range(0, len(x), self.CHUNK):
+            rows = x[start : start + self.CHUNK]
+            if (rows > self.limits[: len(rows)]).any():
+                self.dims.inside(x)
+            index = (self.strides @ rows.astype(np.float32).T).astype(np.intp)
+            found = self.tables[0].take(index[0])
+            for table, entries in zip(self.tables[1:], index[1:], strict=True):
+                self.how(found, table.take(entries), out=found)
+            if self.formula is not None:
+                computed = Values(self.dims, rows, self.widths).compute(self.formula)
+                self.how(found, computed, out=found)
+            out[start : start + self.CHUNK] = found
+        return out
+
+
+Blocks = Mapping[str, Sequence[Table]]
+"""The tables of each block, to be added up."""
+
+
+def each(blocks: Blocks) -> list[Table]:
+    """Return the tables of all blocks."""
+    return [table for tables in blocks.values() for table in tables]
+
+
+def sums(blocks: Blocks) -> list[Table]:
+    """Return for each block the sum of its tables."""
+    found = []
+    for first, *others in blocks.values():
+        for table in others:
+            first = first.join(table, np.add)
+        found.append(first)
+    return found
+
+
+Condition = Table | Formula
+"""What is 1 where it holds, else 0."""
+
+Draw = tuple[str, tuple[str, ...], Sequence[Sequence[float]]]
+"""A dimension, those drawn before that it depends on, and the weights of its choices for each."""
+
+_Path = tuple[str | int, ...]
+
+
+class CostModel:
+    """The archs of a space, and what they cost.
+
+    A block's dimension matters where its stage is deep enough, any other always; ``live`` says
+    where that is otherwise. ``draws`` holds what is drawn before the other dimensions, and
+    ``beside`` the number of choices of what else is drawn to draw these. Of the others each is
+    drawn where it matters, by its ``weights`` or evenly.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: str,
+        stages: Mapping[str, int],
+        dims: Dims,
+        live: Mapping[str, Condition],
+        requirements: Sequence[tuple[str, Condition]],
+        draws: Sequence[Draw],
+        beside: Mapping[str, int],
+        weights: Mapping[str, Sequence[float]],
+        widths: Mapping[str, Formula],
+    ) -> None:
+        self.space, self.stages, self.dims, self.live = space, stages, dims, live
+        self.requirements, self.widths = requirements, widths
+        self.draws, self.beside, self.weights = draws, beside, weights
+        every = self.dims.all
+        self._columns = {_path(dim): column for column, dim in enumerate(every)}
+        self._places: dict[tuple[str | None, int | None], dict[str, int]] = {}
+        self._conditions: dict[object, tuple[Condition, list[int]]] = {}
+        for column, dim in enumerate(every):
+            self._places.setdefault((dim.stage, dim.block), {})[dim.key] = column
+            if dim.name in self.live:
+                condition, key = self.live[dim.name], id(self.live[dim.name])
+                self._conditions.setdefault(key, (condition, []))[1].append(column)
+            elif dim.stage is not None and dim.block is not None:
+                condition = self.dims.exists(dim.stage, dim.block)
+                if not condition.values.all():
+                    place = dim.stage, dim.block
+                    self._conditions.setdefault(place, (condition, []))[1].append(column)
+        own = {dim.stage for dim in every if dim.block is not None}
+        self._with_blocks = tuple(stage for stage in self.stages if stage in own)
+        blocks = [
+            ("stages", stage, "blocks", block)
+            for stage in self._with_blocks
+            for block in range(self.stages[stage])
+        ]
+        self._groups: dict[_Path, list[str | int]] = {(): ["space"]}
+        for path in (*self._columns, *((*block, "") for block in blocks)):
+            for length, part in enumerate(path):
+                parts = self._groups.setdefault(path[:length], [])
+                if part != "" and part not in parts:
+                    parts.append(part)
+
+    def contains(self, x: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """Return for each arch whether its choices exist and meet every requirement."""
+        x = self.dims.shaped(x)
+        found = np.asarray(np.logical_and(x >= 0, x <= self.dims.last).all(axis=1))
+        values = self._values(np.where(found[:, None], x, 0).astype(np.uint8))
+        for _, condition in self.requirements:
+            found &= _holds(condition, values)
+        return found
+
+    def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Return ``n`` archs drawn uniformly from the distinct subnets."""
+        counts = dict(zip(self.dims.names, map(len, self.dims.choices), strict=True))
+        counts.update(self.beside)
+        drawn: dict[str, NDArray[np.intp]] = {}
+        for name, parents, weights in self.draws:
+            row = np.zeros(n, np.intp)
+            for parent in parents:
+                row = row * counts[parent] + drawn[parent]
+            rows = np.hstack(list(weights)).astype(np.float64).reshape(-1, counts[name])
+            drawn[name] = _ticket(rows, row, rng)
+        x = np.zeros((n, len(self.dims.names)), np.uint8)
+        matters = {
+            d: condition for condition, columns in self._conditions.values() for d in columns
+        }
+        for d, name in enumerate(self.dims.names):
+            if name in drawn:
+                x[:, d] = drawn[name]
+            elif counts[name] > 1:
+                weights = [self.weights.get(name, (1,) * counts[name])]
+                choice = _ticket(np.array(weights, np.float64), np.zeros(n, np.intp), rng)
+                known = _holds(matters[d], self._values(x)) if d in matters else True
+                x[:, d] = np.where(known, choice, 0)
+        return x
+
+    def encode(self, archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
+        """Return archs written as in arch.json; raise ValueError for one outside the space."""
+        if isinstance(archs, Mapping):
+            raise ValueError("encode takes a list of archs, not one arch: write encode([arch])")
+        x = np.zeros((len(archs), len(self.dims.names)), np.uint8)
+        given = np.zeros(x.shape, np.bool_)
+        for i, arch in enumerate(archs):
+            self._read(f"archs[{i}]", arch, x[i], given[i])
+        while (extra := (x > 0) & ~self.matters(x)).any():
+            x[extra] = 0  # what does not matter may be there, and says nothing
+        for i, d in np.argwhere(self.matters(x) & ~given)[:1]:
+            dim = self.dims.all[d]
+            path = _shown(f"archs[{i}]", _path(dim))
+            raise ValueError(f"{path} is missing: {dim.key} is {_alternatives(dim.values)}")
+        for text, condition in self.requirements:
+            for i in np.flatnonzero(~_holds(condition, self._values(x)))[:1]:
+                repair = "change one of these values"
+                raise ValueError(f"archs[{i}]: the space requires {text}; {repair}")
+        return x
+
+    def decode(self, x: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
+        """Return archs as arch.json writes them; what does not matter is left out."""
+        rows = self.dims.inside(self.dims.shaped(x))
+        lives = self.matters(rows).tolist()
+        return [self._arch(row, live) for row, live in zip(rows.tolist(), lives, strict=True)]
+
+    def _values(self, x: NDArray[np.uint8]) -> Values:
+        return Values(self.dims, x, self.widths)
+
+    def matters(self, x: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Return for each arch which dimensions matter to it."""
+        live, values = np.ones(x.shape, np.bool_), self._values(x)
+        for condition, columns in self._conditions.values():
+            live[:, columns] = _holds(condition, values)[:, None]
+        return live
+
+    def _arch(self, row: list[int], live: list[bool]) -> dict[str, Any]:
+        """Return one arch as arch.json writes it."""
+
+        def group(stage: str | None, block: int | None) -> dict[str, Any]:
+            columns = self._places.get((stage, block), {})
+            return {key: self.dims.choices[d][row[d]] for key, d in columns.items() if live[d]}
+
+        choices = group(None, None)
+        arch: dict[str, Any] = {"space": self.space, "resolution": choices.pop("resolution")}
+        if self.stages:
+            arch["stages"] = {stage: group(stage, None) for stage in self.stages}
+        for stage in self._with_blocks:
+            depth = arch["stages"][stage]["depth"]
+            arch["stages"][stage]["blocks"] = [group(stage, block) for block in range(depth)]
+        return arch | ({"choices": choices} if choices else {})
+
+    def _read(
+        self, label: str, arch: object, row: NDArray[np.uint8], given: NDArray[np.bool_]
+    ) -> None:
+        """Write one arch into ``row``, and into ``given`` which choices it names."""
+        waiting: list[tuple[_Path, object]] = [((), arch)]
+        while waiting:
+            path, group = waiting.pop()
+            for key, value in self._items(label, path, group):
+                at = (*path, key)
+                column = self._columns.get(at)
+                if column is not None:
+                    row[column] = self._index(label, at, value)
+                    given[column] = True
+                elif at in self._groups:
+                    waiting.append((at, value))
+                elif at != ("space",):
+                    allowed = _alternatives(self._groups[path])
+                    raise ValueError(f"{_shown(label, at)} is no key of this space: {allowed}")
+                elif value != self.space:
+                    raise ValueError(f"{label}.space is {_short(value)}, not {self.space!r}")
+
+    def _items(self, label: str, path: _Path, group: object) -> list[tuple[str | int, object]]:
+        """Return what a mapping, a stage or a list of blocks holds; raise ValueError for others."""
+        if path[2:] == ("blocks",):
+            if not isinstance(group, Sequence) or isinstance(group, str | bytes):
+                raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a list of blocks")
+            return list(enumerate(group[: len(self._groups[path])]))
+        if not isinstance(group, Mapping):
+            raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a mapping")
+        if len(path) == 2 and path[1] in self._with_blocks and "depth" in group:
+            depth, blocks = group["depth"], group.get("blocks")
+            self._index(label, (*path, "depth"), depth)
+            shown = _shown(label, path)
+            if blocks is None:
+                raise ValueError(f"{shown}.blocks is missing: list {depth} blocks")
+            if isinstance(blocks, Sequence) and len(blocks) != depth:
+                repair = f"list {depth} blocks, or change the depth"
+                raise ValueError(f"{shown} has {len(blocks)} blocks, but depth {depth}: {repair}")
+        return list(group.items())
+
+    def _index(self, label: str, path: _Path, value: object) -> int:
+        """Return the choice that has the value; raise ValueError where none has."""
+        values = self.dims.choices[self._columns[path]]
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            for index, choice in enumerate(values):
+                if choice == value:
+                    return index
+        rule = f"{path[-1]} is {_alternatives(values)}"
+        raise ValueError(f"{_shown(label, path)} is {_short(value)}, outside the space: {rule}")
+
+
+def _holds(condition: Condition, values: Values) -> NDArray[np.bool_]:
+    if isinstance(condition, Table):
+        return np.asarray(condition.at(values.x) != 0)
+    return np.asarray(values.compute(condition) != 0)
+
+
+def _ticket(
+    weights: NDArray[np.float64], row: NDArray[np.intp], rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Return a choice for each arch, drawn by its row of weights."""
+    bounds = np.cumsum(weights, axis=1)
+    ticket = rng.random(len(row))
+    choice = np.zeros(len(row), np.intp)
+    for bound in (bounds / bounds[:, -1:]).T[:-1]:
+        choice += ticket >= bound[row]
+    return choice
+
+
+def _path(dim: Dim) -> _Path:
+    """Return the keys that lead to a choice in arch.json."""
+    if dim.stage is None:
+        return (dim.key,) if dim.key == "resolution" else ("choices", dim.key)
+    blocks = () if dim.block is None else ("blocks", dim.block)
+    return ("stages", dim.stage, *blocks, dim.key)
+
+
+def _shown(label: str, path: _Path) -> str:
+    """Return a path as a person writes it: archs[0].stages.s1.blocks[2].kernel."""
+    return label + "".join(f"[{k}]" if isinstance(k, int) else f".{str(k)[:80]}" for k in path)
+
+
+def _short(value: object) -> str:
+    return reprlib.repr(value)
+
+
+def _alternatives(values: Sequence[object]) -> str:
+    listed = ", ".join(str(value) for value in values)
+    return f"one of {listed}" if len(values) > 1 else listed or "none"
+
+
+SPACE = "attentive_nas"
+SPACE_HASH = "cd8204fa5f7933b9e7959e77ed49378d49d3c6bf966a73d1ec4d2e21eef924db"
+SIZE = 440301256704
+"""The number of distinct subnets."""
+
+_STAGES: dict[str, int] = {"mb1": 2, "mb2": 5, "mb3": 6, "mb4": 6, "mb5": 8, "mb6": 8, "mb7": 2}
+"""How many blocks each stage has at most."""
+
+_DIMS = Dims(
+    [
+        Dim(None, None, "resolution", (192, 224, 256, 288)),
+        Dim(None, None, "stem_width", (16, 24)),
+        Dim(None, None, "last_width", (1792, 1984)),
+        Dim("mb1", None, "depth", (1, 2)),
+        Dim("mb1", None, "width", (16, 24)),
+        Dim("mb1", None, "kernel", (3, 5)),
+        Dim("mb2", None, "depth", (3, 4, 5)),
+        Dim("mb2", None, "width", (24, 32)),
+        Dim("mb2", None, "kernel", (3, 5)),
+        Dim("mb2", None, "expand", (4, 5, 6)),
+        Dim("mb3", None, "depth", (3, 4, 5, 6)),
+        Dim("mb3", None, "width", (32, 40)),
+        Dim("mb3", None, "kernel", (3, 5)),
+        Dim("mb3", None, "expand", (4, 5, 6)),
+        Dim("mb4", None, "depth", (3, 4, 5, 6)),
+        Dim("mb4", None, "width", (64, 72)),
+        Dim("mb4", None, "kernel", (3, 5)),
+        Dim("mb4", None, "expand", (4, 5, 6)),
+        Dim("mb5", None, "depth", (3, 4, 5, 6, 7, 8)),
+        Dim("mb5", None, "width", (112, 120, 128)),
+        Dim("mb5", None, "kernel", (3, 5)),
+        Dim("mb5", None, "expand", (4, 5, 6)),
+        Dim("mb6", None, "depth", (3, 4, 5, 6, 7, 8)),
+        Dim("mb6", None, "width", (192, 200, 208, 216)),
+        Dim("mb6", None, "kernel", (3, 5)),
+        Dim("mb7", None, "depth", (1, 2)),
+        Dim("mb7", None, "width", (216, 224)),
+        Dim("mb7", None, "kernel", (3, 5)),
+    ]
+)
+DIMS, CHOICES = _DIMS.names, _DIMS.choices
+_table, _exists = _DIMS.table, _DIMS.exists
+
+_WIDTHS: dict[str, Formula] = {}
 _RESOLUTION = np.array(CHOICES[0])
 _AREA_144 = _table(((_RESOLUTION - 1) // 2 + 1) ** 2, "resolution")
 _IF_MB1_WIDTH_AND_STEM_WIDTH = _table([[0, 1], [1, 0]], "stem_width", "mb1.width")
-_MB1_1 = _table([0, 1], "mb1.depth")
 _AREA_72 = _table(((_RESOLUTION - 1) // 2 // 2 + 1) ** 2, "resolution")
 _IF_MB1_WIDTH_AND_MB2_WIDTH = _table([[1, 1], [0, 1]], "mb1.width", "mb2.width")
-_MB2_3 = _table([0, 1, 1], "mb2.depth")
-_MB2_4 = _table([0, 0, 1], "mb2.depth")
 _AREA_36 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 + 1) ** 2, "resolution")
 _IF_MB2_WIDTH_AND_MB3_WIDTH = _table([[1, 1], [0, 1]], "mb2.width", "mb3.width")
-_MB3_3 = _table([0, 1, 1, 1], "mb3.depth")
-_MB3_4 = _table([0, 0, 1, 1], "mb3.depth")
-_MB3_5 = _table([0, 0, 0, 1], "mb3.depth")
 _AREA_18 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 // 2 + 1) ** 2, "resolution")
-_MB4_3 = _table([0, 1, 1, 1], "mb4.depth")
-_MB4_4 = _table([0, 0, 1, 1], "mb4.depth")
-_MB4_5 = _table([0, 0, 0, 1], "mb4.depth")
-_MB5_3 = _table([0, 1, 1, 1, 1, 1], "mb5.depth")
-_MB5_4 = _table([0, 0, 1, 1, 1, 1], "mb5.depth")
-_MB5_5 = _table([0, 0, 0, 1, 1, 1], "mb5.depth")
-_MB5_6 = _table([0, 0, 0, 0, 1, 1], "mb5.depth")
-_MB5_7 = _table([0, 0, 0, 0, 0, 1], "mb5.depth")
 _AREA_9 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 // 2 // 2 + 1) ** 2, "resolution")
-_MB6_3 = _table([0, 1, 1, 1, 1, 1], "mb6.depth")
-_MB6_4 = _table([0, 0, 1, 1, 1, 1], "mb6.depth")
-_MB6_5 = _table([0, 0, 0, 1, 1, 1], "mb6.depth")
-_MB6_6 = _table([0, 0, 0, 0, 1, 1], "mb6.depth")
-_MB6_7 = _table([0, 0, 0, 0, 0, 1], "mb6.depth")
 _IF_MB6_WIDTH_AND_MB7_WIDTH = _table([[1, 1], [1, 1], [1, 1], [0, 1]], "mb6.width", "mb7.width")
-_MB7_1 = _table([0, 1], "mb7.depth")
 
-# When a dimension matters; the others always do.
-_LIVE: dict[str, _Table] = {}
-_REQUIREMENTS: list[tuple[str, _Table]] = []
+# When a dimension matters; others do where their stage has their block.
+_LIVE: dict[str, Condition] = {}
+_REQUIREMENTS: list[tuple[str, Condition]] = []
 
 # How many subnets there are for each choice, given choices that are drawn before.
-_DRAWS: list[tuple[str, tuple[str, ...], list[list[float]]]] = [
-    ("mb7.kernel", (), [[1, 1]]),
-    ("mb7.width", (), [[1, 1]]),
-    ("mb7.depth", (), [[1, 1]]),
-    ("mb6.kernel", (), [[1, 1]]),
-    ("mb6.width", (), [[1, 1, 1, 1]]),
-    ("mb6.depth", (), [[1, 1, 1, 1, 1, 1]]),
-    ("mb5.expand", (), [[1, 1, 1]]),
-    ("mb5.kernel", (), [[1, 1]]),
-    ("mb5.width", (), [[1, 1, 1]]),
-    ("mb5.depth", (), [[1, 1, 1, 1, 1, 1]]),
-    ("mb4.expand", (), [[1, 1, 1]]),
-    ("mb4.kernel", (), [[1, 1]]),
-    ("mb4.width", (), [[1, 1]]),
-    ("mb4.depth", (), [[1, 1, 1, 1]]),
-    ("mb3.expand", (), [[1, 1, 1]]),
-    ("mb3.kernel", (), [[1, 1]]),
-    ("mb3.width", (), [[1, 1]]),
-    ("mb3.depth", (), [[1, 1, 1, 1]]),
-    ("mb2.expand", (), [[1, 1, 1]]),
-    ("mb2.kernel", (), [[1, 1]]),
-    ("mb2.width", (), [[1, 1]]),
-    ("mb2.depth", (), [[1, 1, 1]]),
-    ("mb1.kernel", (), [[1, 1]]),
-    ("mb1.width", (), [[1, 1]]),
-    ("mb1.depth", (), [[1, 1]]),
-    ("last_width", (), [[1, 1]]),
-    ("stem_width", (), [[1, 1]]),
-    ("resolution", (), [[1, 1, 1, 1]]),
-]
+_DRAWS: list[Draw] = []
+_BESIDE: dict[str, int] = {}
+_WEIGHTS: dict[str, tuple[float, ...]] = {}
 
 # The multiply-adds of each block for one image.
-_MACS: dict[str, list[_Table]] = {
+_MACS: dict[str, list[Table]] = {
     "stem": [_table([432, 648], "stem_width", times=[_AREA_144])],
-    # spaces/attentive_nas.ofa:14
     "mb1.0": [
         _table(
             [[400, 656], [528, 784], [600, 984], [792, 1176]],
@@ -190,9 +532,13 @@ _MACS: dict[str, list[_Table]] = {
         ),
     ],
     "mb1.1": [
-        _table([[400, 656], [792, 1176]], "mb1.width", "mb1.kernel", times=[_AREA_144, _MB1_1]),
+        _table(
+            [[400, 656], [792, 1176]],
+            "mb1.width",
+            "mb1.kernel",
+            times=[_AREA_144, _exists("mb1", 1)],
+        ),
     ],
-    # spaces/attentive_nas.ofa:19
     "mb2.0": [
         _table(
             [[1024, 1280, 1536], [2304, 2880, 3456]], "mb1.width", "mb2.expand", times=[_AREA_144]
@@ -221,63 +567,40 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_72, _IF_MB1_WIDTH_AND_MB2_WIDTH],
         ),
     ],
-    "mb2.1": [
-        _table(
-            [
-                [5472, 6840, 8208],
-                [7008, 8760, 10512],
-                [9344, 11680, 14016],
-                [11392, 14240, 17088],
-            ],
-            "mb2.width",
-            "mb2.kernel",
-            "mb2.expand",
-            times=[_AREA_72],
-        ),
-    ],
-    "mb2.2": [
-        _table(
-            [
-                [5472, 6840, 8208],
-                [7008, 8760, 10512],
-                [9344, 11680, 14016],
-                [11392, 14240, 17088],
-            ],
-            "mb2.width",
-            "mb2.kernel",
-            "mb2.expand",
-            times=[_AREA_72],
-        ),
-    ],
-    "mb2.3": [
-        _table(
-            [
-                [5472, 6840, 8208],
-                [7008, 8760, 10512],
-                [9344, 11680, 14016],
-                [11392, 14240, 17088],
-            ],
-            "mb2.width",
-            "mb2.kernel",
-            "mb2.expand",
-            times=[_AREA_72, _MB2_3],
-        ),
-    ],
-    "mb2.4": [
-        _table(
-            [
-                [5472, 6840, 8208],
-                [7008, 8760, 10512],
-                [9344, 11680, 14016],
-                [11392, 14240, 17088],
-            ],
-            "mb2.width",
-            "mb2.kernel",
-            "mb2.expand",
-            times=[_AREA_72, _MB2_4],
-        ),
-    ],
-    # spaces/attentive_nas.ofa:25
+    **{
+        f"mb2.{i}": [
+            _table(
+                [
+                    [5472, 6840, 8208],
+                    [7008, 8760, 10512],
+                    [9344, 11680, 14016],
+                    [11392, 14240, 17088],
+                ],
+                "mb2.width",
+                "mb2.kernel",
+                "mb2.expand",
+                times=[_AREA_72],
+            ),
+        ]
+        for i in range(1, 3)
+    },
+    **{
+        f"mb2.{i}": [
+            _table(
+                [
+                    [5472, 6840, 8208],
+                    [7008, 8760, 10512],
+                    [9344, 11680, 14016],
+                    [11392, 14240, 17088],
+                ],
+                "mb2.width",
+                "mb2.kernel",
+                "mb2.expand",
+                times=[_AREA_72, _exists("mb2", i)],
+            ),
+        ]
+        for i in range(3, 5)
+    },
     "mb3.0": [
         _table(
             [[2304, 2880, 3456], [4096, 5120, 6144]], "mb2.width", "mb3.expand", times=[_AREA_72]
@@ -307,97 +630,47 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_36, _IF_MB2_WIDTH_AND_MB3_WIDTH],
         ),
     ],
-    "mb3.1": [
-        _table(
-            [
-                [9344, 11680, 14016],
-                [11392, 14240, 17088],
-                [14240, 17800, 21360],
-                [16800, 21000, 25200],
-            ],
-            "mb3.width",
-            "mb3.kernel",
-            "mb3.expand",
-            times=[_AREA_36],
-        ),
-        _table([[8192, 12800, 18432], [12800, 19200, 30720]], "mb3.width", "mb3.expand"),
-    ],
-    "mb3.2": [
-        _table(
-            [
-                [9344, 11680, 14016],
-                [11392, 14240, 17088],
-                [14240, 17800, 21360],
-                [16800, 21000, 25200],
-            ],
-            "mb3.width",
-            "mb3.kernel",
-            "mb3.expand",
-            times=[_AREA_36],
-        ),
-        _table([[8192, 12800, 18432], [12800, 19200, 30720]], "mb3.width", "mb3.expand"),
-    ],
-    "mb3.3": [
-        _table(
-            [
-                [9344, 11680, 14016],
-                [11392, 14240, 17088],
-                [14240, 17800, 21360],
-                [16800, 21000, 25200],
-            ],
-            "mb3.width",
-            "mb3.kernel",
-            "mb3.expand",
-            times=[_AREA_36, _MB3_3],
-        ),
-        _table(
-            [[8192, 12800, 18432], [12800, 19200, 30720]],
-            "mb3.width",
-            "mb3.expand",
-            times=[_MB3_3],
-        ),
-    ],
-    "mb3.4": [
-        _table(
-            [
-                [9344, 11680, 14016],
-                [11392, 14240, 17088],
-                [14240, 17800, 21360],
-                [16800, 21000, 25200],
-            ],
-            "mb3.width",
-            "mb3.kernel",
-            "mb3.expand",
-            times=[_AREA_36, _MB3_4],
-        ),
-        _table(
-            [[8192, 12800, 18432], [12800, 19200, 30720]],
-            "mb3.width",
-            "mb3.expand",
-            times=[_MB3_4],
-        ),
-    ],
-    "mb3.5": [
-        _table(
-            [
-                [9344, 11680, 14016],
-                [11392, 14240, 17088],
-                [14240, 17800, 21360],
-                [16800, 21000, 25200],
-            ],
-            "mb3.width",
-            "mb3.kernel",
-            "mb3.expand",
-            times=[_AREA_36, _MB3_5],
-        ),
-        _table(
-            [[8192, 12800, 18432], [12800, 19200, 30720]],
-            "mb3.width",
-            "mb3.expand",
-            times=[_MB3_5],
-        ),
-    ],
-    # spaces/attentive_nas.ofa:31
+    **{
+        f"mb3.{i}": [
+            _table(
+                [
+                    [9344, 11680, 14016],
+                    [11392, 14240, 17088],
+                    [14240, 17800, 21360],
+                    [16800, 21000, 25200],
+                ],
+                "mb3.width",
+                "mb3.kernel",
+                "mb3.expand",
+                times=[_AREA_36],
+            ),
+            _table([[8192, 12800, 18432], [12800, 19200, 30720]], "mb3.width", "mb3.expand"),
+        ]
+        for i in range(1, 3)
+    },
+    **{
+        f"mb3.{i}": [
+            _table(
+                [
+                    [9344, 11680, 14016],
+                    [11392, 14240, 17088],
+                    [14240, 17800, 21360],
+                    [16800, 21000, 25200],
+                ],
+                "mb3.width",
+                "mb3.kernel",
+                "mb3.expand",
+                times=[_AREA_36, _exists("mb3", i)],
+            ),
+            _table(
+                [[8192, 12800, 18432], [12800, 19200, 30720]],
+                "mb3.width",
+                "mb3.expand",
+                times=[_exists("mb3", i)],
+            ),
+        ]
+        for i in range(3, 6)
+    },
     "mb4.0": [
         _table(
             [[4096, 5120, 6144], [6400, 8000, 9600]], "mb3.width", "mb4.expand", times=[_AREA_36]
@@ -420,77 +693,40 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_18],
         ),
     ],
-    "mb4.1": [
-        _table(
-            [
-                [35072, 43840, 52608],
-                [39168, 48960, 58752],
-                [44064, 55080, 66096],
-                [48672, 60840, 73008],
-            ],
-            "mb4.width",
-            "mb4.kernel",
-            "mb4.expand",
-            times=[_AREA_18],
-        ),
-    ],
-    "mb4.2": [
-        _table(
-            [
-                [35072, 43840, 52608],
-                [39168, 48960, 58752],
-                [44064, 55080, 66096],
-                [48672, 60840, 73008],
-            ],
-            "mb4.width",
-            "mb4.kernel",
-            "mb4.expand",
-            times=[_AREA_18],
-        ),
-    ],
-    "mb4.3": [
-        _table(
-            [
-                [35072, 43840, 52608],
-                [39168, 48960, 58752],
-                [44064, 55080, 66096],
-                [48672, 60840, 73008],
-            ],
-            "mb4.width",
-            "mb4.kernel",
-            "mb4.expand",
-            times=[_AREA_18, _MB4_3],
-        ),
-    ],
-    "mb4.4": [
-        _table(
-            [
-                [35072, 43840, 52608],
-                [39168, 48960, 58752],
-                [44064, 55080, 66096],
-                [48672, 60840, 73008],
-            ],
-            "mb4.width",
-            "mb4.kernel",
-            "mb4.expand",
-            times=[_AREA_18, _MB4_4],
-        ),
-    ],
-    "mb4.5": [
-        _table(
-            [
-                [35072, 43840, 52608],
-                [39168, 48960, 58752],
-                [44064, 55080, 66096],
-                [48672, 60840, 73008],
-            ],
-            "mb4.width",
-            "mb4.kernel",
-            "mb4.expand",
-            times=[_AREA_18, _MB4_5],
-        ),
-    ],
-    # spaces/attentive_nas.ofa:37
+    **{
+        f"mb4.{i}": [
+            _table(
+                [
+                    [35072, 43840, 52608],
+                    [39168, 48960, 58752],
+                    [44064, 55080, 66096],
+                    [48672, 60840, 73008],
+                ],
+                "mb4.width",
+                "mb4.kernel",
+                "mb4.expand",
+                times=[_AREA_18],
+            ),
+        ]
+        for i in range(1, 3)
+    },
+    **{
+        f"mb4.{i}": [
+            _table(
+                [
+                    [35072, 43840, 52608],
+                    [39168, 48960, 58752],
+                    [44064, 55080, 66096],
+                    [48672, 60840, 73008],
+                ],
+                "mb4.width",
+                "mb4.kernel",
+                "mb4.expand",
+                times=[_AREA_18, _exists("mb4", i)],
+            ),
+        ]
+        for i in range(3, 6)
+    },
     "mb5.0": [
         _table(
             [
@@ -507,159 +743,55 @@ _MACS: dict[str, list[_Table]] = {
         ),
         _table([[32768, 51200, 73728], [41472, 63360, 96768]], "mb4.width", "mb5.expand"),
     ],
-    "mb5.1": [
-        _table(
-            [
-                [104384, 130480, 156576],
-                [111552, 139440, 167328],
-                [119520, 149400, 179280],
-                [127200, 159000, 190800],
-                [135680, 169600, 203520],
-                [143872, 179840, 215808],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_AREA_18],
-        ),
-        _table(
-            [[100352, 161280, 225792], [115200, 182400, 264960], [131072, 204800, 294912]],
-            "mb5.width",
-            "mb5.expand",
-        ),
-    ],
-    "mb5.2": [
-        _table(
-            [
-                [104384, 130480, 156576],
-                [111552, 139440, 167328],
-                [119520, 149400, 179280],
-                [127200, 159000, 190800],
-                [135680, 169600, 203520],
-                [143872, 179840, 215808],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_AREA_18],
-        ),
-        _table(
-            [[100352, 161280, 225792], [115200, 182400, 264960], [131072, 204800, 294912]],
-            "mb5.width",
-            "mb5.expand",
-        ),
-    ],
-    "mb5.3": [
-        _table(
-            [
-                [104384, 130480, 156576],
-                [111552, 139440, 167328],
-                [119520, 149400, 179280],
-                [127200, 159000, 190800],
-                [135680, 169600, 203520],
-                [143872, 179840, 215808],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_AREA_18, _MB5_3],
-        ),
-        _table(
-            [[100352, 161280, 225792], [115200, 182400, 264960], [131072, 204800, 294912]],
-            "mb5.width",
-            "mb5.expand",
-            times=[_MB5_3],
-        ),
-    ],
-    "mb5.4": [
-        _table(
-            [
-                [104384, 130480, 156576],
-                [111552, 139440, 167328],
-                [119520, 149400, 179280],
-                [127200, 159000, 190800],
-                [135680, 169600, 203520],
-                [143872, 179840, 215808],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_AREA_18, _MB5_4],
-        ),
-        _table(
-            [[100352, 161280, 225792], [115200, 182400, 264960], [131072, 204800, 294912]],
-            "mb5.width",
-            "mb5.expand",
-            times=[_MB5_4],
-        ),
-    ],
-    "mb5.5": [
-        _table(
-            [
-                [104384, 130480, 156576],
-                [111552, 139440, 167328],
-                [119520, 149400, 179280],
-                [127200, 159000, 190800],
-                [135680, 169600, 203520],
-                [143872, 179840, 215808],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_AREA_18, _MB5_5],
-        ),
-        _table(
-            [[100352, 161280, 225792], [115200, 182400, 264960], [131072, 204800, 294912]],
-            "mb5.width",
-            "mb5.expand",
-            times=[_MB5_5],
-        ),
-    ],
-    "mb5.6": [
-        _table(
-            [
-                [104384, 130480, 156576],
-                [111552, 139440, 167328],
-                [119520, 149400, 179280],
-                [127200, 159000, 190800],
-                [135680, 169600, 203520],
-                [143872, 179840, 215808],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_AREA_18, _MB5_6],
-        ),
-        _table(
-            [[100352, 161280, 225792], [115200, 182400, 264960], [131072, 204800, 294912]],
-            "mb5.width",
-            "mb5.expand",
-            times=[_MB5_6],
-        ),
-    ],
-    "mb5.7": [
-        _table(
-            [
-                [104384, 130480, 156576],
-                [111552, 139440, 167328],
-                [119520, 149400, 179280],
-                [127200, 159000, 190800],
-                [135680, 169600, 203520],
-                [143872, 179840, 215808],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_AREA_18, _MB5_7],
-        ),
-        _table(
-            [[100352, 161280, 225792], [115200, 182400, 264960], [131072, 204800, 294912]],
-            "mb5.width",
-            "mb5.expand",
-            times=[_MB5_7],
-        ),
-    ],
-    # spaces/attentive_nas.ofa:43
+    **{
+        f"mb5.{i}": [
+            _table(
+                [
+                    [104384, 130480, 156576],
+                    [111552, 139440, 167328],
+                    [119520, 149400, 179280],
+                    [127200, 159000, 190800],
+                    [135680, 169600, 203520],
+                    [143872, 179840, 215808],
+                ],
+                "mb5.width",
+                "mb5.kernel",
+                "mb5.expand",
+                times=[_AREA_18],
+            ),
+            _table(
+                [[100352, 161280, 225792], [115200, 182400, 264960], [131072, 204800, 294912]],
+                "mb5.width",
+                "mb5.expand",
+            ),
+        ]
+        for i in range(1, 3)
+    },
+    **{
+        f"mb5.{i}": [
+            _table(
+                [
+                    [104384, 130480, 156576],
+                    [111552, 139440, 167328],
+                    [119520, 149400, 179280],
+                    [127200, 159000, 190800],
+                    [135680, 169600, 203520],
+                    [143872, 179840, 215808],
+                ],
+                "mb5.width",
+                "mb5.kernel",
+                "mb5.expand",
+                times=[_AREA_18, _exists("mb5", i)],
+            ),
+            _table(
+                [[100352, 161280, 225792], [115200, 182400, 264960], [131072, 204800, 294912]],
+                "mb5.width",
+                "mb5.expand",
+                times=[_exists("mb5", i)],
+            ),
+        ]
+        for i in range(3, 8)
+    },
     "mb6.0": [
         _table([75264, 86400, 98304], "mb5.width", times=[_AREA_18]),
         _table(
@@ -675,70 +807,30 @@ _MACS: dict[str, list[_Table]] = {
         ),
         _table([225792, 264960, 294912], "mb5.width"),
     ],
-    "mb6.1": [
-        _table(
-            [[452736, 471168], [490800, 510000], [530400, 550368], [571536, 592272]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_AREA_9],
-        ),
-        _table([663552, 729600, 778752, 850176], "mb6.width"),
-    ],
-    "mb6.2": [
-        _table(
-            [[452736, 471168], [490800, 510000], [530400, 550368], [571536, 592272]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_AREA_9],
-        ),
-        _table([663552, 729600, 778752, 850176], "mb6.width"),
-    ],
-    "mb6.3": [
-        _table(
-            [[452736, 471168], [490800, 510000], [530400, 550368], [571536, 592272]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_AREA_9, _MB6_3],
-        ),
-        _table([663552, 729600, 778752, 850176], "mb6.width", times=[_MB6_3]),
-    ],
-    "mb6.4": [
-        _table(
-            [[452736, 471168], [490800, 510000], [530400, 550368], [571536, 592272]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_AREA_9, _MB6_4],
-        ),
-        _table([663552, 729600, 778752, 850176], "mb6.width", times=[_MB6_4]),
-    ],
-    "mb6.5": [
-        _table(
-            [[452736, 471168], [490800, 510000], [530400, 550368], [571536, 592272]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_AREA_9, _MB6_5],
-        ),
-        _table([663552, 729600, 778752, 850176], "mb6.width", times=[_MB6_5]),
-    ],
-    "mb6.6": [
-        _table(
-            [[452736, 471168], [490800, 510000], [530400, 550368], [571536, 592272]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_AREA_9, _MB6_6],
-        ),
-        _table([663552, 729600, 778752, 850176], "mb6.width", times=[_MB6_6]),
-    ],
-    "mb6.7": [
-        _table(
-            [[452736, 471168], [490800, 510000], [530400, 550368], [571536, 592272]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_AREA_9, _MB6_7],
-        ),
-        _table([663552, 729600, 778752, 850176], "mb6.width", times=[_MB6_7]),
-    ],
-    # spaces/attentive_nas.ofa:48
+    **{
+        f"mb6.{i}": [
+            _table(
+                [[452736, 471168], [490800, 510000], [530400, 550368], [571536, 592272]],
+                "mb6.width",
+                "mb6.kernel",
+                times=[_AREA_9],
+            ),
+            _table([663552, 729600, 778752, 850176], "mb6.width"),
+        ]
+        for i in range(1, 3)
+    },
+    **{
+        f"mb6.{i}": [
+            _table(
+                [[452736, 471168], [490800, 510000], [530400, 550368], [571536, 592272]],
+                "mb6.width",
+                "mb6.kernel",
+                times=[_AREA_9, _exists("mb6", i)],
+            ),
+            _table([663552, 729600, 778752, 850176], "mb6.width", times=[_exists("mb6", i)]),
+        ]
+        for i in range(3, 8)
+    },
     "mb7.0": [
         _table(
             [
@@ -769,19 +861,19 @@ _MACS: dict[str, list[_Table]] = {
             [[571536, 592272], [614208, 635712]],
             "mb7.width",
             "mb7.kernel",
-            times=[_AREA_9, _MB7_1],
+            times=[_AREA_9, _exists("mb7", 1)],
         ),
-        _table([850176, 903168], "mb7.width", times=[_MB7_1]),
+        _table([850176, 903168], "mb7.width", times=[_exists("mb7", 1)]),
     ],
     "expand": [_table([279936, 301056], "mb7.width", times=[_AREA_9])],
     "mix": [_table([[2322432, 2408448], [2571264, 2666496]], "last_width", "mb7.width")],
     "head": [_table([1792000, 1984000], "last_width")],
 }
+_macs = Lookup(_DIMS, each(_MACS), np.add)
 
 # The parameters of each block.
-_PARAMS: dict[str, list[_Table]] = {
+_PARAMS: dict[str, list[Table]] = {
     "stem": [_table([464, 696], "stem_width")],
-    # spaces/attentive_nas.ofa:14
     "mb1.0": [
         _table(
             [[464, 720], [608, 864], [680, 1064], [888, 1272]],
@@ -796,8 +888,9 @@ _PARAMS: dict[str, list[_Table]] = {
             times=[_IF_MB1_WIDTH_AND_STEM_WIDTH],
         ),
     ],
-    "mb1.1": [_table([[464, 720], [888, 1272]], "mb1.width", "mb1.kernel", times=[_MB1_1])],
-    # spaces/attentive_nas.ofa:19
+    "mb1.1": [
+        _table([[464, 720], [888, 1272]], "mb1.width", "mb1.kernel", times=[_exists("mb1", 1)]),
+    ],
     "mb2.0": [
         _table(
             [
@@ -816,64 +909,45 @@ _PARAMS: dict[str, list[_Table]] = {
             "mb2.expand",
         ),
         _table(
-            [[384, 512], [576, 768]], "mb1.width", "mb2.width", times=[_IF_MB1_WIDTH_AND_MB2_WIDTH]
-        ),
-    ],
-    "mb2.1": [
-        _table(
-            [
-                [5904, 7368, 8832],
-                [7440, 9288, 11136],
-                [9920, 12384, 14848],
-                [11968, 14944, 17920],
-            ],
+            [[384, 512], [576, 768]],
+            "mb1.width",
             "mb2.width",
-            "mb2.kernel",
-            "mb2.expand",
+            times=[_IF_MB1_WIDTH_AND_MB2_WIDTH],
         ),
     ],
-    "mb2.2": [
-        _table(
-            [
-                [5904, 7368, 8832],
-                [7440, 9288, 11136],
-                [9920, 12384, 14848],
-                [11968, 14944, 17920],
-            ],
-            "mb2.width",
-            "mb2.kernel",
-            "mb2.expand",
-        ),
-    ],
-    "mb2.3": [
-        _table(
-            [
-                [5904, 7368, 8832],
-                [7440, 9288, 11136],
-                [9920, 12384, 14848],
-                [11968, 14944, 17920],
-            ],
-            "mb2.width",
-            "mb2.kernel",
-            "mb2.expand",
-            times=[_MB2_3],
-        ),
-    ],
-    "mb2.4": [
-        _table(
-            [
-                [5904, 7368, 8832],
-                [7440, 9288, 11136],
-                [9920, 12384, 14848],
-                [11968, 14944, 17920],
-            ],
-            "mb2.width",
-            "mb2.kernel",
-            "mb2.expand",
-            times=[_MB2_4],
-        ),
-    ],
-    # spaces/attentive_nas.ofa:25
+    **{
+        f"mb2.{i}": [
+            _table(
+                [
+                    [5904, 7368, 8832],
+                    [7440, 9288, 11136],
+                    [9920, 12384, 14848],
+                    [11968, 14944, 17920],
+                ],
+                "mb2.width",
+                "mb2.kernel",
+                "mb2.expand",
+            ),
+        ]
+        for i in range(1, 3)
+    },
+    **{
+        f"mb2.{i}": [
+            _table(
+                [
+                    [5904, 7368, 8832],
+                    [7440, 9288, 11136],
+                    [9920, 12384, 14848],
+                    [11968, 14944, 17920],
+                ],
+                "mb2.width",
+                "mb2.kernel",
+                "mb2.expand",
+                times=[_exists("mb2", i)],
+            ),
+        ]
+        for i in range(3, 5)
+    },
     "mb3.0": [
         _table(
             [
@@ -898,75 +972,39 @@ _PARAMS: dict[str, list[_Table]] = {
             times=[_IF_MB2_WIDTH_AND_MB3_WIDTH],
         ),
     ],
-    "mb3.1": [
-        _table(
-            [
-                [18272, 25384, 33520],
-                [20320, 27944, 36592],
-                [27960, 38128, 53424],
-                [30520, 41328, 57264],
-            ],
-            "mb3.width",
-            "mb3.kernel",
-            "mb3.expand",
-        ),
-    ],
-    "mb3.2": [
-        _table(
-            [
-                [18272, 25384, 33520],
-                [20320, 27944, 36592],
-                [27960, 38128, 53424],
-                [30520, 41328, 57264],
-            ],
-            "mb3.width",
-            "mb3.kernel",
-            "mb3.expand",
-        ),
-    ],
-    "mb3.3": [
-        _table(
-            [
-                [18272, 25384, 33520],
-                [20320, 27944, 36592],
-                [27960, 38128, 53424],
-                [30520, 41328, 57264],
-            ],
-            "mb3.width",
-            "mb3.kernel",
-            "mb3.expand",
-            times=[_MB3_3],
-        ),
-    ],
-    "mb3.4": [
-        _table(
-            [
-                [18272, 25384, 33520],
-                [20320, 27944, 36592],
-                [27960, 38128, 53424],
-                [30520, 41328, 57264],
-            ],
-            "mb3.width",
-            "mb3.kernel",
-            "mb3.expand",
-            times=[_MB3_4],
-        ),
-    ],
-    "mb3.5": [
-        _table(
-            [
-                [18272, 25384, 33520],
-                [20320, 27944, 36592],
-                [27960, 38128, 53424],
-                [30520, 41328, 57264],
-            ],
-            "mb3.width",
-            "mb3.kernel",
-            "mb3.expand",
-            times=[_MB3_5],
-        ),
-    ],
-    # spaces/attentive_nas.ofa:31
+    **{
+        f"mb3.{i}": [
+            _table(
+                [
+                    [18272, 25384, 33520],
+                    [20320, 27944, 36592],
+                    [27960, 38128, 53424],
+                    [30520, 41328, 57264],
+                ],
+                "mb3.width",
+                "mb3.kernel",
+                "mb3.expand",
+            ),
+        ]
+        for i in range(1, 3)
+    },
+    **{
+        f"mb3.{i}": [
+            _table(
+                [
+                    [18272, 25384, 33520],
+                    [20320, 27944, 36592],
+                    [27960, 38128, 53424],
+                    [30520, 41328, 57264],
+                ],
+                "mb3.width",
+                "mb3.kernel",
+                "mb3.expand",
+                times=[_exists("mb3", i)],
+            ),
+        ]
+        for i in range(3, 6)
+    },
     "mb4.0": [
         _table(
             [
@@ -985,75 +1023,39 @@ _PARAMS: dict[str, list[_Table]] = {
             "mb4.expand",
         ),
     ],
-    "mb4.1": [
-        _table(
-            [
-                [36224, 45248, 54272],
-                [40320, 50368, 60416],
-                [45360, 56664, 67968],
-                [49968, 62424, 74880],
-            ],
-            "mb4.width",
-            "mb4.kernel",
-            "mb4.expand",
-        ),
-    ],
-    "mb4.2": [
-        _table(
-            [
-                [36224, 45248, 54272],
-                [40320, 50368, 60416],
-                [45360, 56664, 67968],
-                [49968, 62424, 74880],
-            ],
-            "mb4.width",
-            "mb4.kernel",
-            "mb4.expand",
-        ),
-    ],
-    "mb4.3": [
-        _table(
-            [
-                [36224, 45248, 54272],
-                [40320, 50368, 60416],
-                [45360, 56664, 67968],
-                [49968, 62424, 74880],
-            ],
-            "mb4.width",
-            "mb4.kernel",
-            "mb4.expand",
-            times=[_MB4_3],
-        ),
-    ],
-    "mb4.4": [
-        _table(
-            [
-                [36224, 45248, 54272],
-                [40320, 50368, 60416],
-                [45360, 56664, 67968],
-                [49968, 62424, 74880],
-            ],
-            "mb4.width",
-            "mb4.kernel",
-            "mb4.expand",
-            times=[_MB4_4],
-        ),
-    ],
-    "mb4.5": [
-        _table(
-            [
-                [36224, 45248, 54272],
-                [40320, 50368, 60416],
-                [45360, 56664, 67968],
-                [49968, 62424, 74880],
-            ],
-            "mb4.width",
-            "mb4.kernel",
-            "mb4.expand",
-            times=[_MB4_5],
-        ),
-    ],
-    # spaces/attentive_nas.ofa:37
+    **{
+        f"mb4.{i}": [
+            _table(
+                [
+                    [36224, 45248, 54272],
+                    [40320, 50368, 60416],
+                    [45360, 56664, 67968],
+                    [49968, 62424, 74880],
+                ],
+                "mb4.width",
+                "mb4.kernel",
+                "mb4.expand",
+            ),
+        ]
+        for i in range(1, 3)
+    },
+    **{
+        f"mb4.{i}": [
+            _table(
+                [
+                    [36224, 45248, 54272],
+                    [40320, 50368, 60416],
+                    [45360, 56664, 67968],
+                    [49968, 62424, 74880],
+                ],
+                "mb4.width",
+                "mb4.kernel",
+                "mb4.expand",
+                times=[_exists("mb4", i)],
+            ),
+        ]
+        for i in range(3, 6)
+    },
     "mb5.0": [
         _table(
             [
@@ -1068,117 +1070,43 @@ _PARAMS: dict[str, list[_Table]] = {
             "mb5.expand",
         ),
     ],
-    "mb5.1": [
-        _table(
-            [
-                [207312, 294928, 386120],
-                [214480, 303888, 396872],
-                [237480, 335192, 448264],
-                [245160, 344792, 459784],
-                [269696, 378016, 502720],
-                [277888, 388256, 515008],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-        ),
-    ],
-    "mb5.2": [
-        _table(
-            [
-                [207312, 294928, 386120],
-                [214480, 303888, 396872],
-                [237480, 335192, 448264],
-                [245160, 344792, 459784],
-                [269696, 378016, 502720],
-                [277888, 388256, 515008],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-        ),
-    ],
-    "mb5.3": [
-        _table(
-            [
-                [207312, 294928, 386120],
-                [214480, 303888, 396872],
-                [237480, 335192, 448264],
-                [245160, 344792, 459784],
-                [269696, 378016, 502720],
-                [277888, 388256, 515008],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_MB5_3],
-        ),
-    ],
-    "mb5.4": [
-        _table(
-            [
-                [207312, 294928, 386120],
-                [214480, 303888, 396872],
-                [237480, 335192, 448264],
-                [245160, 344792, 459784],
-                [269696, 378016, 502720],
-                [277888, 388256, 515008],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_MB5_4],
-        ),
-    ],
-    "mb5.5": [
-        _table(
-            [
-                [207312, 294928, 386120],
-                [214480, 303888, 396872],
-                [237480, 335192, 448264],
-                [245160, 344792, 459784],
-                [269696, 378016, 502720],
-                [277888, 388256, 515008],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_MB5_5],
-        ),
-    ],
-    "mb5.6": [
-        _table(
-            [
-                [207312, 294928, 386120],
-                [214480, 303888, 396872],
-                [237480, 335192, 448264],
-                [245160, 344792, 459784],
-                [269696, 378016, 502720],
-                [277888, 388256, 515008],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_MB5_6],
-        ),
-    ],
-    "mb5.7": [
-        _table(
-            [
-                [207312, 294928, 386120],
-                [214480, 303888, 396872],
-                [237480, 335192, 448264],
-                [245160, 344792, 459784],
-                [269696, 378016, 502720],
-                [277888, 388256, 515008],
-            ],
-            "mb5.width",
-            "mb5.kernel",
-            "mb5.expand",
-            times=[_MB5_7],
-        ),
-    ],
-    # spaces/attentive_nas.ofa:43
+    **{
+        f"mb5.{i}": [
+            _table(
+                [
+                    [207312, 294928, 386120],
+                    [214480, 303888, 396872],
+                    [237480, 335192, 448264],
+                    [245160, 344792, 459784],
+                    [269696, 378016, 502720],
+                    [277888, 388256, 515008],
+                ],
+                "mb5.width",
+                "mb5.kernel",
+                "mb5.expand",
+            ),
+        ]
+        for i in range(1, 3)
+    },
+    **{
+        f"mb5.{i}": [
+            _table(
+                [
+                    [207312, 294928, 386120],
+                    [214480, 303888, 396872],
+                    [237480, 335192, 448264],
+                    [245160, 344792, 459784],
+                    [269696, 378016, 502720],
+                    [277888, 388256, 515008],
+                ],
+                "mb5.width",
+                "mb5.kernel",
+                "mb5.expand",
+                times=[_exists("mb5", i)],
+            ),
+        ]
+        for i in range(3, 8)
+    },
     "mb6.0": [
         _table(
             [
@@ -1191,61 +1119,27 @@ _PARAMS: dict[str, list[_Table]] = {
             "mb6.kernel",
         ),
     ],
-    "mb6.1": [
-        _table(
-            [[1122720, 1141152], [1227104, 1246304], [1316120, 1336088], [1428952, 1449688]],
-            "mb6.width",
-            "mb6.kernel",
-        ),
-    ],
-    "mb6.2": [
-        _table(
-            [[1122720, 1141152], [1227104, 1246304], [1316120, 1336088], [1428952, 1449688]],
-            "mb6.width",
-            "mb6.kernel",
-        ),
-    ],
-    "mb6.3": [
-        _table(
-            [[1122720, 1141152], [1227104, 1246304], [1316120, 1336088], [1428952, 1449688]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_MB6_3],
-        ),
-    ],
-    "mb6.4": [
-        _table(
-            [[1122720, 1141152], [1227104, 1246304], [1316120, 1336088], [1428952, 1449688]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_MB6_4],
-        ),
-    ],
-    "mb6.5": [
-        _table(
-            [[1122720, 1141152], [1227104, 1246304], [1316120, 1336088], [1428952, 1449688]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_MB6_5],
-        ),
-    ],
-    "mb6.6": [
-        _table(
-            [[1122720, 1141152], [1227104, 1246304], [1316120, 1336088], [1428952, 1449688]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_MB6_6],
-        ),
-    ],
-    "mb6.7": [
-        _table(
-            [[1122720, 1141152], [1227104, 1246304], [1316120, 1336088], [1428952, 1449688]],
-            "mb6.width",
-            "mb6.kernel",
-            times=[_MB6_7],
-        ),
-    ],
-    # spaces/attentive_nas.ofa:48
+    **{
+        f"mb6.{i}": [
+            _table(
+                [[1122720, 1141152], [1227104, 1246304], [1316120, 1336088], [1428952, 1449688]],
+                "mb6.width",
+                "mb6.kernel",
+            ),
+        ]
+        for i in range(1, 3)
+    },
+    **{
+        f"mb6.{i}": [
+            _table(
+                [[1122720, 1141152], [1227104, 1246304], [1316120, 1336088], [1428952, 1449688]],
+                "mb6.width",
+                "mb6.kernel",
+                times=[_exists("mb6", i)],
+            ),
+        ]
+        for i in range(3, 8)
+    },
     "mb7.0": [
         _table(
             [
@@ -1270,20 +1164,41 @@ _PARAMS: dict[str, list[_Table]] = {
         ),
     ],
     "mb7.1": [
-        _table([[1428952, 1449688], [1524880, 1546384]], "mb7.width", "mb7.kernel", times=[_MB7_1]),
+        _table(
+            [[1428952, 1449688], [1524880, 1546384]],
+            "mb7.width",
+            "mb7.kernel",
+            times=[_exists("mb7", 1)],
+        ),
     ],
     "expand": [_table([282528, 303744], "mb7.width")],
     "mix": [_table([[2322432, 2408448], [2571264, 2666496]], "last_width", "mb7.width")],
     "head": [_table([1793000, 1985000], "last_width")],
 }
+_params = Lookup(_DIMS, each(_PARAMS), np.add)
 
 # Elements in memory while an op runs, for those ops that can need the most.
-_PEAK: dict[str, list[_Table]] = {
+_PEAK: dict[str, list[Table]] = {
     "mb2.0.depthwise": [
         _table([[80, 96, 112], [120, 144, 168]], "mb1.width", "mb2.expand", times=[_AREA_144]),
         _table([[64, 80, 96], [96, 120, 144]], "mb1.width", "mb2.expand", times=[_AREA_72]),
     ],
 }
+_peak = Lookup(_DIMS, sums(_PEAK), np.maximum)
+
+_MODEL = CostModel(
+    space=SPACE,
+    stages=_STAGES,
+    dims=_DIMS,
+    live=_LIVE,
+    requirements=_REQUIREMENTS,
+    draws=_DRAWS,
+    beside=_BESIDE,
+    weights=_WEIGHTS,
+    widths=_WIDTHS,
+)
+encode, decode = _MODEL.encode, _MODEL.decode
+sample, contains, matters = _MODEL.sample, _MODEL.contains, _MODEL.matters
 
 
 def macs(x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
@@ -1304,267 +1219,3 @@ def weight_bytes(x: NDArray[np.integer[Any]], bytes_per_element: int = 4) -> NDA
 def peak_memory(x: NDArray[np.integer[Any]], bytes_per_element: int = 4) -> NDArray[np.int64]:
     """Return the most bytes that the activations of each arch take at one time, for one image."""
     return _peak(x) * bytes_per_element
-
-
-def contains(x: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Return for each arch whether its choices exist and meet every requirement."""
-    x = _shaped(x)
-    inside = np.asarray(np.logical_and(x >= 0, x <= _LAST).all(axis=1))
-    rows = np.where(inside[:, None], x, 0).astype(np.uint8)
-    for _, condition in _REQUIREMENTS:
-        inside &= _holds(condition, rows)
-    return inside
-
-
-def sample(n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return ``n`` archs drawn uniformly from the distinct subnets."""
-    x = np.zeros((n, len(DIMS)), np.uint8)
-    for name, parents, weights in _DRAWS:
-        row = np.zeros(n, np.intp)
-        for parent in map(DIMS.index, parents):
-            row = row * len(CHOICES[parent]) + x[:, parent]
-        d = DIMS.index(name)
-        rows = np.hstack(weights).astype(np.float64).reshape(-1, len(CHOICES[d]))
-        bounds = np.cumsum(rows, axis=1)
-        ticket = rng.random(n)
-        for bound in (bounds / bounds[:, -1:]).T[:-1]:
-            x[:, d] += ticket >= bound[row]
-    return x
-
-
-def encode(archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
-    """Return archs that are written as in arch.json; raise ValueError for one outside the space."""
-    if isinstance(archs, Mapping):
-        raise ValueError("encode takes a list of archs, not one arch: write encode([arch])")
-    x = np.zeros((len(archs), len(DIMS)), np.uint8)
-    given = np.zeros(x.shape, np.bool_)
-    for i, arch in enumerate(archs):
-        _read(f"archs[{i}]", arch, x[i], given[i])
-    x = _settled(x)
-    for i, d in np.argwhere(_live(x) & ~given)[:1]:
-        path = _shown(f"archs[{i}]", _path(_DIMS[d]))
-        raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
-    for text, condition in _REQUIREMENTS:
-        for i in np.flatnonzero(~_holds(condition, x))[:1]:
-            raise ValueError(f"archs[{i}]: the space requires {text}; change one of these values")
-    return x
-
-
-def decode(x: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
-    """Return archs as arch.json writes them; what does not matter is left out."""
-    rows = _settled(_inside(_shaped(x)))
-    return [_arch(row, live) for row, live in zip(rows.tolist(), _live(rows).tolist(), strict=True)]
-
-
-_Path = tuple[str | int, ...]
-_LAST = np.array([len(values) - 1 for values in CHOICES], np.uint8)
-_CHUNK = 8192  # so many archs are looked up at a time: what they need stays in the cache
-_LIMITS = np.tile(_LAST, (_CHUNK, 1))
-_LARGEST = 8192  # tables are joined into one of at most so many entries
-_PLACES: dict[tuple[str | None, int | None], dict[str, int]] = {}
-for _column, _dim in enumerate(_DIMS):
-    _PLACES.setdefault((_dim.stage, _dim.block), {})[_dim.key] = _column
-_WITH_BLOCKS = tuple(s for s in _STAGES if any(d.stage == s and d.block is not None for d in _DIMS))
-
-
-class _Lookup:
-    """Adds up, or takes the largest of, one entry of each table for many archs at once.
-
-    Tables are joined while they stay in the cache. The entries of a chunk of archs are found with
-    one matrix product: float32 is exact for whole numbers of this size.
-    """
-
-    def __init__(self, tables: Iterable[_Table], how: np.ufunc) -> None:
-        self.how = how
-        joined = [_Table((), np.zeros((), np.int64))]
-        for table in tables:
-            dims = {*joined[-1].dims, *table.dims}
-            if math.prod(len(CHOICES[d]) for d in dims) <= _LARGEST:
-                joined[-1] = joined[-1].join(table, how)
-            else:
-                joined.append(table)
-        self.tables = [table.values.ravel() for table in joined]
-        self.strides = np.zeros((len(joined), len(DIMS)), np.float32)
-        for row, table in zip(self.strides, joined, strict=True):
-            for axis, d in enumerate(table.dims):
-                row[d] = math.prod(table.values.shape[axis + 1 :])
-
-    def __call__(self, x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-        x = _bytes(_shaped(x))
-        out = np.empty(len(x), np.int64)
-        for start in range(0, len(x), _CHUNK):
-            rows = x[start : start + _CHUNK]
-            if (rows > _LIMITS[: len(rows)]).any():
-                _inside(x)
-            index = (self.strides @ rows.astype(np.float32).T).astype(np.intp)
-            found = self.tables[0].take(index[0])
-            for table, entries in zip(self.tables[1:], index[1:], strict=True):
-                self.how(found, table.take(entries), out=found)
-            out[start : start + _CHUNK] = found
-        return out
-
-
-def _all(blocks: Mapping[str, list[_Table]]) -> Iterator[_Table]:
-    for tables in blocks.values():
-        yield from tables
-
-
-def _sums(blocks: Mapping[str, list[_Table]]) -> Iterator[_Table]:
-    for first, *others in blocks.values():
-        for table in others:
-            first = first.join(table, np.add)
-        yield first
-
-
-_macs = _Lookup(_all(_MACS), np.add)
-_params = _Lookup(_all(_PARAMS), np.add)
-_peak = _Lookup(_sums(_PEAK), np.maximum)
-
-
-def _shaped(x: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
-    x = np.asarray(x)
-    if x.ndim != 2 or x.shape[1] != len(DIMS):
-        columns = f"(archs, {len(DIMS)}): a column for each of DIMS"
-        raise ValueError(f"archs have the shape {x.shape}, not {columns}")
-    if not np.issubdtype(x.dtype, np.integer):
-        raise ValueError(f"archs are {x.dtype}, not whole numbers: encode gives uint8")
-    return x
-
-
-def _inside(x: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-    for i, d in np.argwhere(np.logical_or(x < 0, x > _LAST))[:1]:
-        rule = f"its choices are 0 to {_LAST[d]}"
-        raise ValueError(f"archs[{i}] has the choice {x[i, d]} for {DIMS[d]}, {rule}")
-    return np.asarray(x, np.uint8)
-
-
-def _bytes(x: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-    return np.asarray(x) if x.dtype == np.uint8 else _inside(x)
-
-
-def _holds(condition: _Table, x: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return np.asarray(condition.at(x) != 0)
-
-
-def _live(x: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    live = np.ones(x.shape, np.bool_)
-    for name, condition in _LIVE.items():
-        live[:, DIMS.index(name)] = _holds(condition, x)
-    return live
-
-
-def _settled(x: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return archs with 0 for what does not matter, on which may depend what else does not."""
-    rows, settled = x, x * _live(x)
-    while (rows != settled).any():
-        rows, settled = settled, x * _live(settled)
-    return rows
-
-
-def _arch(row: list[int], live: list[bool]) -> dict[str, Any]:
-    """Return one arch as arch.json writes it."""
-
-    def group(stage: str | None, block: int | None) -> dict[str, Any]:
-        columns = _PLACES.get((stage, block), {})
-        return {key: CHOICES[d][row[d]] for key, d in columns.items() if live[d]}
-
-    choices = group(None, None)
-    arch: dict[str, Any] = {"space": SPACE, "resolution": choices.pop("resolution")}
-    if _STAGES:
-        arch["stages"] = {stage: group(stage, None) for stage in _STAGES}
-    for stage in _WITH_BLOCKS:
-        depth = arch["stages"][stage]["depth"]
-        arch["stages"][stage]["blocks"] = [group(stage, block) for block in range(depth)]
-    return arch | ({"choices": choices} if choices else {})
-
-
-def _path(dim: _Dim) -> _Path:
-    """Return the keys that lead to a choice in arch.json."""
-    if dim.stage is None:
-        return (dim.key,) if dim.key == "resolution" else ("choices", dim.key)
-    inner = () if dim.block is None else ("blocks", dim.block)
-    return ("stages", dim.stage, *inner, dim.key)
-
-
-_COLUMNS = {_path(dim): column for column, dim in enumerate(_DIMS)}
-
-
-def _groups() -> dict[_Path, list[str | int]]:
-    """Return the keys of each mapping in arch.json, by the keys that lead to it."""
-    blocks = [("stages", s, "blocks", block) for s in _WITH_BLOCKS for block in range(_STAGES[s])]
-    groups: dict[_Path, list[str | int]] = {(): ["space"]}
-    for path in (*_COLUMNS, *((*block, "") for block in blocks)):
-        for length, key in enumerate(path):
-            keys = groups.setdefault(path[:length], [])
-            if key != "" and key not in keys:
-                keys.append(key)
-    return groups
-
-
-_GROUPS = _groups()
-
-
-def _read(label: str, arch: object, row: NDArray[np.uint8], given: NDArray[np.bool_]) -> None:
-    """Write one arch into ``row``, and into ``given`` which choices it names."""
-    waiting: list[tuple[_Path, object]] = [((), arch)]
-    while waiting:
-        path, group = waiting.pop()
-        for key, value in _items(label, path, group):
-            inner = (*path, key)
-            column = _COLUMNS.get(inner)
-            if column is not None:
-                row[column] = _index(label, inner, value)
-                given[column] = True
-            elif inner in _GROUPS:
-                waiting.append((inner, value))
-            elif inner != ("space",):
-                allowed = _alternatives(_GROUPS[path])
-                raise ValueError(f"{_shown(label, inner)} is no key of this space: {allowed}")
-            elif value != SPACE:
-                raise ValueError(f"{label}.space is {_short(value)}, not {SPACE!r}")
-
-
-def _items(label: str, path: _Path, group: object) -> list[tuple[str | int, object]]:
-    """Return what a mapping, a stage or a list of blocks holds; raise ValueError for others."""
-    if path[2:] == ("blocks",):
-        if not isinstance(group, Sequence) or isinstance(group, str | bytes):
-            raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a list of blocks")
-        return list(enumerate(group[: len(_GROUPS[path])]))
-    if not isinstance(group, Mapping):
-        raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a mapping")
-    if len(path) == 2 and path[1] in _WITH_BLOCKS and "depth" in group:
-        depth, blocks = group["depth"], group.get("blocks")
-        _index(label, (*path, "depth"), depth)
-        if blocks is None:
-            raise ValueError(f"{_shown(label, path)}.blocks is missing: list {depth} blocks")
-        if isinstance(blocks, Sequence) and len(blocks) != depth:
-            repair = f"list {depth} blocks, or change the depth"
-            raise ValueError(
-                f"{_shown(label, path)} has {len(blocks)} blocks, but depth {depth}: {repair}"
-            )
-    return list(group.items())
-
-
-def _index(label: str, path: _Path, value: object) -> int:
-    """Return the choice that has the value; raise ValueError where none has."""
-    values = CHOICES[_COLUMNS[path]]
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        for index, choice in enumerate(values):
-            if choice == value:
-                return index
-    rule = f"{path[-1]} is {_alternatives(values)}"
-    raise ValueError(f"{_shown(label, path)} is {_short(value)}, outside the space: {rule}")
-
-
-def _shown(label: str, path: _Path) -> str:
-    """Return a path as a person writes it: archs[0].stages.s1.blocks[2].kernel."""
-    return label + "".join(f"[{k}]" if isinstance(k, int) else f".{str(k)[:80]}" for k in path)
-
-
-def _short(value: object) -> str:
-    return reprlib.repr(value)
-
-
-def _alternatives(values: Sequence[object]) -> str:
-    listed = ", ".join(str(value) for value in values)
-    return f"one of {listed}" if len(values) > 1 else listed or "none"

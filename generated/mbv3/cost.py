@@ -3,225 +3,505 @@
 
 Archs are choice indices: an array ``x``, uint8, (archs, 46), with a column for each of ``DIMS``.
 A dimension that does not matter to an arch is 0. Costs are looked up in exact tables, for millions
-of archs in a second. Nothing but numpy is needed.
+of archs in a second. Nothing but numpy is needed. The tables of this space stand at the end.
 """
 
 from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-SPACE = "mbv3"
-SPACE_HASH = "4da5459159e35db098b27136246b8a1d0d08dee0ce5c18c1636d14719f570e10"
-SIZE = 543966387314312146275
-"""The number of distinct subnets."""
 
-
-class _Dim(NamedTuple):
+class Dim(NamedTuple):
     """A choice: where an arch writes it, and the values that it takes."""
 
     stage: str | None
     block: int | None
     key: str
-    values: tuple[int, ...]
+    values: tuple[Any, ...]
 
     @property
     def name(self) -> str:
+        """The full name, such as ``s1.0.kernel``."""
         return ".".join(str(part) for part in self[:3] if part is not None)
 
 
-_STAGES: dict[str, int] = {"s1": 4, "s2": 4, "s3": 4, "s4": 4, "s5": 4}
-"""How many blocks each stage has at most."""
-
-_DIMS = [
-    _Dim(None, None, "resolution", tuple(range(128, 228, 4))),
-    _Dim("s1", None, "depth", (2, 3, 4)),
-    _Dim("s1", 0, "kernel", (3, 5, 7)),
-    _Dim("s1", 0, "expand", (3, 4, 6)),
-    _Dim("s1", 1, "kernel", (3, 5, 7)),
-    _Dim("s1", 1, "expand", (3, 4, 6)),
-    _Dim("s1", 2, "kernel", (3, 5, 7)),
-    _Dim("s1", 2, "expand", (3, 4, 6)),
-    _Dim("s1", 3, "kernel", (3, 5, 7)),
-    _Dim("s1", 3, "expand", (3, 4, 6)),
-    _Dim("s2", None, "depth", (2, 3, 4)),
-    _Dim("s2", 0, "kernel", (3, 5, 7)),
-    _Dim("s2", 0, "expand", (3, 4, 6)),
-    _Dim("s2", 1, "kernel", (3, 5, 7)),
-    _Dim("s2", 1, "expand", (3, 4, 6)),
-    _Dim("s2", 2, "kernel", (3, 5, 7)),
-    _Dim("s2", 2, "expand", (3, 4, 6)),
-    _Dim("s2", 3, "kernel", (3, 5, 7)),
-    _Dim("s2", 3, "expand", (3, 4, 6)),
-    _Dim("s3", None, "depth", (2, 3, 4)),
-    _Dim("s3", 0, "kernel", (3, 5, 7)),
-    _Dim("s3", 0, "expand", (3, 4, 6)),
-    _Dim("s3", 1, "kernel", (3, 5, 7)),
-    _Dim("s3", 1, "expand", (3, 4, 6)),
-    _Dim("s3", 2, "kernel", (3, 5, 7)),
-    _Dim("s3", 2, "expand", (3, 4, 6)),
-    _Dim("s3", 3, "kernel", (3, 5, 7)),
-    _Dim("s3", 3, "expand", (3, 4, 6)),
-    _Dim("s4", None, "depth", (2, 3, 4)),
-    _Dim("s4", 0, "kernel", (3, 5, 7)),
-    _Dim("s4", 0, "expand", (3, 4, 6)),
-    _Dim("s4", 1, "kernel", (3, 5, 7)),
-    _Dim("s4", 1, "expand", (3, 4, 6)),
-    _Dim("s4", 2, "kernel", (3, 5, 7)),
-    _Dim("s4", 2, "expand", (3, 4, 6)),
-    _Dim("s4", 3, "kernel", (3, 5, 7)),
-    _Dim("s4", 3, "expand", (3, 4, 6)),
-    _Dim("s5", None, "depth", (2, 3, 4)),
-    _Dim("s5", 0, "kernel", (3, 5, 7)),
-    _Dim("s5", 0, "expand", (3, 4, 6)),
-    _Dim("s5", 1, "kernel", (3, 5, 7)),
-    _Dim("s5", 1, "expand", (3, 4, 6)),
-    _Dim("s5", 2, "kernel", (3, 5, 7)),
-    _Dim("s5", 2, "expand", (3, 4, 6)),
-    _Dim("s5", 3, "kernel", (3, 5, 7)),
-    _Dim("s5", 3, "expand", (3, 4, 6)),
-]
-DIMS = tuple(dim.name for dim in _DIMS)
-CHOICES = tuple(dim.values for dim in _DIMS)
+def blocks_of(
+    stage: str, blocks: Iterable[int], values: Mapping[str, tuple[Any, ...]]
+) -> list[Dim]:
+    """Return the dimensions of blocks that have the same choices."""
+    return [Dim(stage, block, key, values[key]) for block in blocks for key in values]
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
     """A whole number for each choice of some dimensions: one axis for each column in ``dims``."""
 
     dims: tuple[int, ...]
     values: NDArray[np.int64]
 
-    def join(self, other: _Table, how: np.ufunc) -> _Table:
+    def join(self, other: Table, how: np.ufunc) -> Table:
         """Return ``how`` of both for all choices of the dimensions of either."""
         dims = tuple(sorted({*self.dims, *other.dims}))
-        return _Table(dims, how(self.spread(dims), other.spread(dims)))
+        return Table(dims, how(self.spread(dims), other.spread(dims)))
 
     def spread(self, dims: tuple[int, ...]) -> NDArray[np.int64]:
         """Return the values with an axis of length 1 for each of ``dims`` that is new."""
-        return self.values.reshape([len(CHOICES[d]) if d in self.dims else 1 for d in dims])
+        lengths = dict(zip(self.dims, self.values.shape, strict=True))
+        return self.values.reshape([lengths.get(d, 1) for d in dims])
 
-    def at(self, x: NDArray[np.uint8]) -> NDArray[np.int64]:
+    def at(self, x: NDArray[Any]) -> NDArray[np.int64]:
         """Return the entry of each arch."""
-        found = self.values[tuple(x[:, d] for d in self.dims)]
-        return np.broadcast_to(found, len(x))
+        return np.broadcast_to(self.values[tuple(x[:, d] for d in self.dims)], len(x))
 
 
-def _table(rows: Iterable[Any], *names: str, times: Sequence[_Table] = ()) -> _Table:
-    """Return a table over the dimensions ``names``, the last changing fastest, times others."""
-    dims = tuple(DIMS.index(name) for name in names)
-    values = np.hstack(list(rows)).astype(np.int64)
-    table = _Table(dims, values.reshape([len(CHOICES[d]) for d in dims]))
-    for factor in times:
-        table = table.join(factor, np.multiply)
-    return table
+class Dims:
+    """All dimensions of a space, in the order of the columns of an array of archs."""
+
+    def __init__(self, dims: Iterable[Dim]) -> None:
+        self.all = tuple(dims)
+        self.names = tuple(dim.name for dim in self.all)
+        self.choices = tuple(dim.values for dim in self.all)
+        self.column = {name: column for column, name in enumerate(self.names)}
+        self.last = np.array([len(values) - 1 for values in self.choices], np.int64)
+
+    def table(self, rows: Iterable[Any], *names: str, times: Sequence[Table] = ()) -> Table:
+        """Return a table over the dimensions ``names``, the last changing fastest, times others."""
+        dims = tuple(self.column[name] for name in names)
+        values = np.hstack(list(rows)).astype(np.int64)
+        table = Table(dims, values.reshape([len(self.choices[d]) for d in dims]))
+        for factor in times:
+            table = table.join(factor, np.multiply)
+        return table
+
+    def exists(self, stage: str, block: int) -> Table:
+        """Return 1 where a stage is deep enough to have a block, else 0."""
+        depth = self.column[f"{stage}.depth"]
+        deep = [int(value > block) for value in self.choices[depth]]
+        return Table((depth,), np.array(deep, np.int64))
+
+    def shaped(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return archs as an array; raise ValueError for another shape or type."""
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != len(self.names):
+            columns = f"(archs, {len(self.names)}): a column for each of DIMS"
+            raise ValueError(f"archs have the shape {x.shape}, not {columns}")
+        if not np.issubdtype(x.dtype, np.integer):
+            raise ValueError(f"archs are {x.dtype}, not whole numbers: encode gives uint8")
+        return x
+
+    def inside(self, x: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return archs as bytes; raise ValueError for a choice that does not exist."""
+        for i, d in np.argwhere(np.logical_or(x < 0, x > self.last))[:1]:
+            rule = f"its choices are 0 to {self.last[d]}"
+            raise ValueError(f"archs[{i}] has the choice {x[i, d]} for {self.names[d]}, {rule}")
+        return np.asarray(x, np.uint8)
 
 
+class Values:
+    """What archs choose, by the name of a dimension; ``widths`` are computed once, when needed."""
+
+    def __init__(self, dims: Dims, x: NDArray[Any], widths: Mapping[str, Formula]) -> None:
+        self.dims, self.x, self.widths = dims, x, widths
+        self.found: dict[object, Any] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self.found:
+            if name in self.widths:
+                self.found[name] = np.asarray(self.widths[name](self))
+            else:
+                column = self.dims.column[name]
+                self.found[name] = np.asarray(self.dims.choices[column])[self.x[:, column]]
+        found: NDArray[Any] = self.found[name]
+        return found
+
+    def compute(self, formula: Formula) -> NDArray[np.int64]:
+        """Return what a formula gives for each arch."""
+        with np.errstate(all="ignore"):  # what is not selected may divide by zero
+            found = np.asarray(formula(self)).astype(np.int64)
+        return np.broadcast_to(found, len(self.x))
+
+
+Formula = Callable[[Values], Any]
+"""Computes a number for each arch: of what depends on too many dimensions for a table."""
+
+
+def divisible(value: Any, divisor: Any, least: Any = None) -> Any:
+    """Round to a multiple of ``divisor``, at least ``least``, never below 0.9 of ``value``."""
+    least = divisor if least is None else least
+    rounded = np.trunc(value + divisor / 2).astype(np.int64) // divisor * divisor
+    rounded = np.maximum(least, rounded)
+    return np.where(rounded < 0.9 * value, rounded + divisor, rounded)
+
+
+class Lookup:
+    """Adds up, or takes the largest of, one entry of each table for many archs at once.
+
+    Tables are joined while they stay in the cache. The entries of a chunk of archs are found with
+    one matrix product: float32 is exact for whole numbers of this size.
+    """
+
+    CHUNK = 8192  # so many archs are looked up at a time: what they need stays in the cache
+    LARGEST = 8192  # tables are joined into one of at most so many entries
+
+    def __init__(
+        self,
+        dims: Dims,
+        tables: Iterable[Table],
+        how: np.ufunc,
+        formula: Formula | None = None,
+        widths: Mapping[str, Formula] | None = None,
+    ) -> None:
+        self.dims, self.how, self.formula, self.widths = dims, how, formula, widths or {}
+        joined = [Table((), np.zeros((), np.int64))]
+        for table in tables:
+            both = {*joined[-1].dims, *table.dims}
+            if math.prod(len(dims.choices[d]) for d in both) <= self.LARGEST:
+                joined[-1] = joined[-1].join(table, how)
+            else:
+                joined.append(table)
+        self.tables = [table.values.ravel() for table in joined]
+        self.strides = np.zeros((len(joined), len(dims.names)), np.float32)
+        for row, table in zip(self.strides, joined, strict=True):
+            for axis, d in enumerate(table.dims):
+                row[d] = math.prod(table.values.shape[axis + 1 :])
+        self.limits = np.tile(dims.last.astype(np.uint8), (self.CHUNK, 1))
+
+    def __call__(self, x: NDArray[Any]) -> NDArray[np.int64]:
+        """Return a number for each arch."""
+        x = self.dims.shaped(x)
+        x = x if x.dtype == np.uint8 else self.dims.inside(x)
+        out = np.empty(len(x), np.int64)
+        for start in range(0, len(x), self.CHUNK):
+            rows = x[start : start + self.CHUNK]
+            if (rows > self.limits[: len(rows)]).any():
+                self.dims.inside(x)
+            index = (self.strides @ rows.astype(np.float32).T).astype(np.intp)
+            found = self.tables[0].take(index[0])
+            for table, entries in zip(self.tables[1:], index[1:], strict=True):
+                self.how(found, table.take(entries), out=found)
+            if self.formula is not None:
+                computed = Values(self.dims, rows, self.widths).compute(self.formula)
+                self.how(found, computed, out=found)
+            out[start : start + self.CHUNK] = found
+        return out
+
+
+Blocks = Mapping[str, Sequence[Table]]
+"""The tables of each block, to be added up."""
+
+
+def each(blocks: Blocks) -> list[Table]:
+    """Return the tables of all blocks."""
+    return [table for tables in blocks.values() for table in tables]
+
+
+def sums(blocks: Blocks) -> list[Table]:
+    """Return for each block the sum of its tables."""
+    found = []
+    for first, *others in blocks.values():
+        for table in others:
+            first = first.join(table, np.add)
+        found.append(first)
+    return found
+
+
+Condition = Table | Formula
+"""What is 1 where it holds, else 0."""
+
+Draw = tuple[str, tuple[str, ...], Sequence[Sequence[float]]]
+"""A dimension, those drawn before that it depends on, and the weights of its choices for each."""
+
+_Path = tuple[str | int, ...]
+
+
+class CostModel:
+    """The archs of a space, and what they cost.
+
+    A block's dimension matters where its stage is deep enough, any other always; ``live`` says
+    where that is otherwise. ``draws`` holds what is drawn before the other dimensions, and
+    ``beside`` the number of choices of what else is drawn to draw these. Of the others each is
+    drawn where it matters, by its ``weights`` or evenly.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: str,
+        stages: Mapping[str, int],
+        dims: Dims,
+        live: Mapping[str, Condition],
+        requirements: Sequence[tuple[str, Condition]],
+        draws: Sequence[Draw],
+        beside: Mapping[str, int],
+        weights: Mapping[str, Sequence[float]],
+        widths: Mapping[str, Formula],
+    ) -> None:
+        self.space, self.stages, self.dims, self.live = space, stages, dims, live
+        self.requirements, self.widths = requirements, widths
+        self.draws, self.beside, self.weights = draws, beside, weights
+        every = self.dims.all
+        self._columns = {_path(dim): column for column, dim in enumerate(every)}
+        self._places: dict[tuple[str | None, int | None], dict[str, int]] = {}
+        self._conditions: dict[object, tuple[Condition, list[int]]] = {}
+        for column, dim in enumerate(every):
+            self._places.setdefault((dim.stage, dim.block), {})[dim.key] = column
+            if dim.name in self.live:
+                condition, key = self.live[dim.name], id(self.live[dim.name])
+                self._conditions.setdefault(key, (condition, []))[1].append(column)
+            elif dim.stage is not None and dim.block is not None:
+                condition = self.dims.exists(dim.stage, dim.block)
+                if not condition.values.all():
+                    place = dim.stage, dim.block
+                    self._conditions.setdefault(place, (condition, []))[1].append(column)
+        own = {dim.stage for dim in every if dim.block is not None}
+        self._with_blocks = tuple(stage for stage in self.stages if stage in own)
+        blocks = [
+            ("stages", stage, "blocks", block)
+            for stage in self._with_blocks
+            for block in range(self.stages[stage])
+        ]
+        self._groups: dict[_Path, list[str | int]] = {(): ["space"]}
+        for path in (*self._columns, *((*block, "") for block in blocks)):
+            for length, part in enumerate(path):
+                parts = self._groups.setdefault(path[:length], [])
+                if part != "" and part not in parts:
+                    parts.append(part)
+
+    def contains(self, x: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """Return for each arch whether its choices exist and meet every requirement."""
+        x = self.dims.shaped(x)
+        found = np.asarray(np.logical_and(x >= 0, x <= self.dims.last).all(axis=1))
+        values = self._values(np.where(found[:, None], x, 0).astype(np.uint8))
+        for _, condition in self.requirements:
+            found &= _holds(condition, values)
+        return found
+
+    def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Return ``n`` archs drawn uniformly from the distinct subnets."""
+        counts = dict(zip(self.dims.names, map(len, self.dims.choices), strict=True))
+        counts.update(self.beside)
+        drawn: dict[str, NDArray[np.intp]] = {}
+        for name, parents, weights in self.draws:
+            row = np.zeros(n, np.intp)
+            for parent in parents:
+                row = row * counts[parent] + drawn[parent]
+            rows = np.hstack(list(weights)).astype(np.float64).reshape(-1, counts[name])
+            drawn[name] = _ticket(rows, row, rng)
+        x = np.zeros((n, len(self.dims.names)), np.uint8)
+        matters = {
+            d: condition for condition, columns in self._conditions.values() for d in columns
+        }
+        for d, name in enumerate(self.dims.names):
+            if name in drawn:
+                x[:, d] = drawn[name]
+            elif counts[name] > 1:
+                weights = [self.weights.get(name, (1,) * counts[name])]
+                choice = _ticket(np.array(weights, np.float64), np.zeros(n, np.intp), rng)
+                known = _holds(matters[d], self._values(x)) if d in matters else True
+                x[:, d] = np.where(known, choice, 0)
+        return x
+
+    def encode(self, archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
+        """Return archs written as in arch.json; raise ValueError for one outside the space."""
+        if isinstance(archs, Mapping):
+            raise ValueError("encode takes a list of archs, not one arch: write encode([arch])")
+        x = np.zeros((len(archs), len(self.dims.names)), np.uint8)
+        given = np.zeros(x.shape, np.bool_)
+        for i, arch in enumerate(archs):
+            self._read(f"archs[{i}]", arch, x[i], given[i])
+        while (extra := (x > 0) & ~self.matters(x)).any():
+            x[extra] = 0  # what does not matter may be there, and says nothing
+        for i, d in np.argwhere(self.matters(x) & ~given)[:1]:
+            dim = self.dims.all[d]
+            path = _shown(f"archs[{i}]", _path(dim))
+            raise ValueError(f"{path} is missing: {dim.key} is {_alternatives(dim.values)}")
+        for text, condition in self.requirements:
+            for i in np.flatnonzero(~_holds(condition, self._values(x)))[:1]:
+                repair = "change one of these values"
+                raise ValueError(f"archs[{i}]: the space requires {text}; {repair}")
+        return x
+
+    def decode(self, x: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
+        """Return archs as arch.json writes them; what does not matter is left out."""
+        rows = self.dims.inside(self.dims.shaped(x))
+        lives = self.matters(rows).tolist()
+        return [self._arch(row, live) for row, live in zip(rows.tolist(), lives, strict=True)]
+
+    def _values(self, x: NDArray[np.uint8]) -> Values:
+        return Values(self.dims, x, self.widths)
+
+    def matters(self, x: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Return for each arch which dimensions matter to it."""
+        live, values = np.ones(x.shape, np.bool_), self._values(x)
+        for condition, columns in self._conditions.values():
+            live[:, columns] = _holds(condition, values)[:, None]
+        return live
+
+    def _arch(self, row: list[int], live: list[bool]) -> dict[str, Any]:
+        """Return one arch as arch.json writes it."""
+
+        def group(stage: str | None, block: int | None) -> dict[str, Any]:
+            columns = self._places.get((stage, block), {})
+            return {key: self.dims.choices[d][row[d]] for key, d in columns.items() if live[d]}
+
+        choices = group(None, None)
+        arch: dict[str, Any] = {"space": self.space, "resolution": choices.pop("resolution")}
+        if self.stages:
+            arch["stages"] = {stage: group(stage, None) for stage in self.stages}
+        for stage in self._with_blocks:
+            depth = arch["stages"][stage]["depth"]
+            arch["stages"][stage]["blocks"] = [group(stage, block) for block in range(depth)]
+        return arch | ({"choices": choices} if choices else {})
+
+    def _read(
+        self, label: str, arch: object, row: NDArray[np.uint8], given: NDArray[np.bool_]
+    ) -> None:
+        """Write one arch into ``row``, and into ``given`` which choices it names."""
+        waiting: list[tuple[_Path, object]] = [((), arch)]
+        while waiting:
+            path, group = waiting.pop()
+            for key, value in self._items(label, path, group):
+                at = (*path, key)
+                column = self._columns.get(at)
+                if column is not None:
+                    row[column] = self._index(label, at, value)
+                    given[column] = True
+                elif at in self._groups:
+                    waiting.append((at, value))
+                elif at != ("space",):
+                    allowed = _alternatives(self._groups[path])
+                    raise ValueError(f"{_shown(label, at)} is no key of this space: {allowed}")
+                elif value != self.space:
+                    raise ValueError(f"{label}.space is {_short(value)}, not {self.space!r}")
+
+    def _items(self, label: str, path: _Path, group: object) -> list[tuple[str | int, object]]:
+        """Return what a mapping, a stage or a list of blocks holds; raise ValueError for others."""
+        if path[2:] == ("blocks",):
+            if not isinstance(group, Sequence) or isinstance(group, str | bytes):
+                raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a list of blocks")
+            return list(enumerate(group[: len(self._groups[path])]))
+        if not isinstance(group, Mapping):
+            raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a mapping")
+        if len(path) == 2 and path[1] in self._with_blocks and "depth" in group:
+            depth, blocks = group["depth"], group.get("blocks")
+            self._index(label, (*path, "depth"), depth)
+            shown = _shown(label, path)
+            if blocks is None:
+                raise ValueError(f"{shown}.blocks is missing: list {depth} blocks")
+            if isinstance(blocks, Sequence) and len(blocks) != depth:
+                repair = f"list {depth} blocks, or change the depth"
+                raise ValueError(f"{shown} has {len(blocks)} blocks, but depth {depth}: {repair}")
+        return list(group.items())
+
+    def _index(self, label: str, path: _Path, value: object) -> int:
+        """Return the choice that has the value; raise ValueError where none has."""
+        values = self.dims.choices[self._columns[path]]
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            for index, choice in enumerate(values):
+                if choice == value:
+                    return index
+        rule = f"{path[-1]} is {_alternatives(values)}"
+        raise ValueError(f"{_shown(label, path)} is {_short(value)}, outside the space: {rule}")
+
+
+def _holds(condition: Condition, values: Values) -> NDArray[np.bool_]:
+    if isinstance(condition, Table):
+        return np.asarray(condition.at(values.x) != 0)
+    return np.asarray(values.compute(condition) != 0)
+
+
+def _ticket(
+    weights: NDArray[np.float64], row: NDArray[np.intp], rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Return a choice for each arch, drawn by its row of weights."""
+    bounds = np.cumsum(weights, axis=1)
+    ticket = rng.random(len(row))
+    choice = np.zeros(len(row), np.intp)
+    for bound in (bounds / bounds[:, -1:]).T[:-1]:
+        choice += ticket >= bound[row]
+    return choice
+
+
+def _path(dim: Dim) -> _Path:
+    """Return the keys that lead to a choice in arch.json."""
+    if dim.stage is None:
+        return (dim.key,) if dim.key == "resolution" else ("choices", dim.key)
+    blocks = () if dim.block is None else ("blocks", dim.block)
+    return ("stages", dim.stage, *blocks, dim.key)
+
+
+def _shown(label: str, path: _Path) -> str:
+    """Return a path as a person writes it: archs[0].stages.s1.blocks[2].kernel."""
+    return label + "".join(f"[{k}]" if isinstance(k, int) else f".{str(k)[:80]}" for k in path)
+
+
+def _short(value: object) -> str:
+    return reprlib.repr(value)
+
+
+def _alternatives(values: Sequence[object]) -> str:
+    listed = ", ".join(str(value) for value in values)
+    return f"one of {listed}" if len(values) > 1 else listed or "none"
+
+
+SPACE = "mbv3"
+SPACE_HASH = "b3d3bf54144cca1c6e71c523d184d6f40754bd4139f354b33edb0c0d57f8ec96"
+SIZE = 543966387314312146275
+"""The number of distinct subnets."""
+
+_STAGES: dict[str, int] = {"s1": 4, "s2": 4, "s3": 4, "s4": 4, "s5": 4}
+"""How many blocks each stage has at most."""
+
+_DIMS = Dims(
+    [
+        Dim(None, None, "resolution", tuple(range(128, 228, 4))),
+        Dim("s1", None, "depth", (2, 3, 4)),
+        *blocks_of("s1", range(4), {"kernel": (3, 5, 7), "expand": (3, 4, 6)}),
+        Dim("s2", None, "depth", (2, 3, 4)),
+        *blocks_of("s2", range(4), {"kernel": (3, 5, 7), "expand": (3, 4, 6)}),
+        Dim("s3", None, "depth", (2, 3, 4)),
+        *blocks_of("s3", range(4), {"kernel": (3, 5, 7), "expand": (3, 4, 6)}),
+        Dim("s4", None, "depth", (2, 3, 4)),
+        *blocks_of("s4", range(4), {"kernel": (3, 5, 7), "expand": (3, 4, 6)}),
+        Dim("s5", None, "depth", (2, 3, 4)),
+        *blocks_of("s5", range(4), {"kernel": (3, 5, 7), "expand": (3, 4, 6)}),
+    ]
+)
+DIMS, CHOICES = _DIMS.names, _DIMS.choices
+_table, _exists = _DIMS.table, _DIMS.exists
+
+_WIDTHS: dict[str, Formula] = {}
 _RESOLUTION = np.array(CHOICES[0])
 _AREA_112 = _table(((_RESOLUTION - 1) // 2 + 1) ** 2, "resolution")
 _AREA_56 = _table(((_RESOLUTION - 1) // 2 // 2 + 1) ** 2, "resolution")
-_S1_2 = _table([0, 1, 1], "s1.depth")
-_S1_3 = _table([0, 0, 1], "s1.depth")
 _AREA_28 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 + 1) ** 2, "resolution")
-_S2_2 = _table([0, 1, 1], "s2.depth")
-_S2_3 = _table([0, 0, 1], "s2.depth")
 _AREA_14 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 // 2 + 1) ** 2, "resolution")
-_S3_2 = _table([0, 1, 1], "s3.depth")
-_S3_3 = _table([0, 0, 1], "s3.depth")
-_S4_2 = _table([0, 1, 1], "s4.depth")
-_S4_3 = _table([0, 0, 1], "s4.depth")
 _AREA_7 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 // 2 // 2 + 1) ** 2, "resolution")
-_S5_2 = _table([0, 1, 1], "s5.depth")
-_S5_3 = _table([0, 0, 1], "s5.depth")
 
-# When a dimension matters; the others always do.
-_LIVE: dict[str, _Table] = {
-    "s1.2.kernel": _S1_2,
-    "s1.2.expand": _S1_2,
-    "s1.3.kernel": _S1_3,
-    "s1.3.expand": _S1_3,
-    "s2.2.kernel": _S2_2,
-    "s2.2.expand": _S2_2,
-    "s2.3.kernel": _S2_3,
-    "s2.3.expand": _S2_3,
-    "s3.2.kernel": _S3_2,
-    "s3.2.expand": _S3_2,
-    "s3.3.kernel": _S3_3,
-    "s3.3.expand": _S3_3,
-    "s4.2.kernel": _S4_2,
-    "s4.2.expand": _S4_2,
-    "s4.3.kernel": _S4_3,
-    "s4.3.expand": _S4_3,
-    "s5.2.kernel": _S5_2,
-    "s5.2.expand": _S5_2,
-    "s5.3.kernel": _S5_3,
-    "s5.3.expand": _S5_3,
-}
-_REQUIREMENTS: list[tuple[str, _Table]] = []
+# When a dimension matters; others do where their stage has their block.
+_LIVE: dict[str, Condition] = {}
+_REQUIREMENTS: list[tuple[str, Condition]] = []
 
 # How many subnets there are for each choice, given choices that are drawn before.
-_DRAWS: list[tuple[str, tuple[str, ...], list[list[float]]]] = [
-    ("s5.depth", (), [[1, 9, 81]]),
-    ("s4.depth", (), [[1, 9, 81]]),
-    ("s3.depth", (), [[1, 9, 81]]),
-    ("s2.depth", (), [[1, 9, 81]]),
-    ("s1.depth", (), [[1, 9, 81]]),
-    ("s5.3.expand", ("s5.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s5.3.kernel", ("s5.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s5.2.expand", ("s5.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s5.2.kernel", ("s5.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s4.3.expand", ("s4.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s4.3.kernel", ("s4.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s4.2.expand", ("s4.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s4.2.kernel", ("s4.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s3.3.expand", ("s3.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s3.3.kernel", ("s3.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s3.2.expand", ("s3.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s3.2.kernel", ("s3.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s2.3.expand", ("s2.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s2.3.kernel", ("s2.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s2.2.expand", ("s2.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s2.2.kernel", ("s2.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s1.3.expand", ("s1.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s1.3.kernel", ("s1.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s1.2.expand", ("s1.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s1.2.kernel", ("s1.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s5.1.expand", (), [[1, 1, 1]]),
-    ("s5.1.kernel", (), [[1, 1, 1]]),
-    ("s5.0.expand", (), [[1, 1, 1]]),
-    ("s5.0.kernel", (), [[1, 1, 1]]),
-    ("s4.1.expand", (), [[1, 1, 1]]),
-    ("s4.1.kernel", (), [[1, 1, 1]]),
-    ("s4.0.expand", (), [[1, 1, 1]]),
-    ("s4.0.kernel", (), [[1, 1, 1]]),
-    ("s3.1.expand", (), [[1, 1, 1]]),
-    ("s3.1.kernel", (), [[1, 1, 1]]),
-    ("s3.0.expand", (), [[1, 1, 1]]),
-    ("s3.0.kernel", (), [[1, 1, 1]]),
-    ("s2.1.expand", (), [[1, 1, 1]]),
-    ("s2.1.kernel", (), [[1, 1, 1]]),
-    ("s2.0.expand", (), [[1, 1, 1]]),
-    ("s2.0.kernel", (), [[1, 1, 1]]),
-    ("s1.1.expand", (), [[1, 1, 1]]),
-    ("s1.1.kernel", (), [[1, 1, 1]]),
-    ("s1.0.expand", (), [[1, 1, 1]]),
-    ("s1.0.kernel", (), [[1, 1, 1]]),
-    (
-        "resolution",
-        (),
-        [[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]],
-    ),
-]
+_DRAWS: list[Draw] = []
+_BESIDE: dict[str, int] = {}
+_WEIGHTS: dict[str, tuple[float, ...]] = {
+    "s1.depth": (1, 9, 81),
+    "s2.depth": (1, 9, 81),
+    "s3.depth": (1, 9, 81),
+    "s4.depth": (1, 9, 81),
+    "s5.depth": (1, 9, 81),
+}
 
 # The multiply-adds of each block for one image.
-_MACS: dict[str, list[_Table]] = {
+_MACS: dict[str, list[Table]] = {
     "stem": [_table([432], times=[_AREA_112])],
     "first": [_table([400], times=[_AREA_112])],
-    # spaces/mbv3.ofa:14
     "s1.0": [
         _table([768, 1024, 1536], "s1.0.expand", times=[_AREA_112]),
         _table(
@@ -239,23 +519,17 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_56],
         ),
     ],
-    "s1.2": [
-        _table(
-            [[4104, 5472, 8208], [5256, 7008, 10512], [6984, 9312, 13968]],
-            "s1.2.kernel",
-            "s1.2.expand",
-            times=[_AREA_56, _S1_2],
-        ),
-    ],
-    "s1.3": [
-        _table(
-            [[4104, 5472, 8208], [5256, 7008, 10512], [6984, 9312, 13968]],
-            "s1.3.kernel",
-            "s1.3.expand",
-            times=[_AREA_56, _S1_3],
-        ),
-    ],
-    # spaces/mbv3.ofa:15
+    **{
+        f"s1.{i}": [
+            _table(
+                [[4104, 5472, 8208], [5256, 7008, 10512], [6984, 9312, 13968]],
+                f"s1.{i}.kernel",
+                f"s1.{i}.expand",
+                times=[_AREA_56, _exists("s1", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s2.0": [
         _table([1728, 2304, 3456], "s2.0.expand", times=[_AREA_56]),
         _table(
@@ -275,25 +549,18 @@ _MACS: dict[str, list[_Table]] = {
         ),
         _table([7680, 12800, 30720], "s2.1.expand"),
     ],
-    "s2.2": [
-        _table(
-            [[10680, 14240, 21360], [12600, 16800, 25200], [15480, 20640, 30960]],
-            "s2.2.kernel",
-            "s2.2.expand",
-            times=[_AREA_28, _S2_2],
-        ),
-        _table([7680, 12800, 30720], "s2.2.expand", times=[_S2_2]),
-    ],
-    "s2.3": [
-        _table(
-            [[10680, 14240, 21360], [12600, 16800, 25200], [15480, 20640, 30960]],
-            "s2.3.kernel",
-            "s2.3.expand",
-            times=[_AREA_28, _S2_3],
-        ),
-        _table([7680, 12800, 30720], "s2.3.expand", times=[_S2_3]),
-    ],
-    # spaces/mbv3.ofa:18
+    **{
+        f"s2.{i}": [
+            _table(
+                [[10680, 14240, 21360], [12600, 16800, 25200], [15480, 20640, 30960]],
+                f"s2.{i}.kernel",
+                f"s2.{i}.expand",
+                times=[_AREA_28, _exists("s2", i)],
+            ),
+            _table([7680, 12800, 30720], f"s2.{i}.expand", times=[_exists("s2", i)]),
+        ]
+        for i in range(2, 4)
+    },
     "s3.0": [
         _table([4800, 6400, 9600], "s3.0.expand", times=[_AREA_28]),
         _table(
@@ -311,23 +578,17 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_14],
         ),
     ],
-    "s3.2": [
-        _table(
-            [[40560, 54080, 81120], [44400, 59200, 88800], [50160, 66880, 100320]],
-            "s3.2.kernel",
-            "s3.2.expand",
-            times=[_AREA_14, _S3_2],
-        ),
-    ],
-    "s3.3": [
-        _table(
-            [[40560, 54080, 81120], [44400, 59200, 88800], [50160, 66880, 100320]],
-            "s3.3.kernel",
-            "s3.3.expand",
-            times=[_AREA_14, _S3_3],
-        ),
-    ],
-    # spaces/mbv3.ofa:21
+    **{
+        f"s3.{i}": [
+            _table(
+                [[40560, 54080, 81120], [44400, 59200, 88800], [50160, 66880, 100320]],
+                f"s3.{i}.kernel",
+                f"s3.{i}.expand",
+                times=[_AREA_14, _exists("s3", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s4.0": [
         _table(
             [[48240, 64320, 96480], [52080, 69440, 104160], [57840, 77120, 115680]],
@@ -346,25 +607,18 @@ _MACS: dict[str, list[_Table]] = {
         ),
         _table([59136, 100352, 225792], "s4.1.expand"),
     ],
-    "s4.2": [
-        _table(
-            [[78288, 104384, 156576], [83664, 111552, 167328], [91728, 122304, 183456]],
-            "s4.2.kernel",
-            "s4.2.expand",
-            times=[_AREA_14, _S4_2],
-        ),
-        _table([59136, 100352, 225792], "s4.2.expand", times=[_S4_2]),
-    ],
-    "s4.3": [
-        _table(
-            [[78288, 104384, 156576], [83664, 111552, 167328], [91728, 122304, 183456]],
-            "s4.3.kernel",
-            "s4.3.expand",
-            times=[_AREA_14, _S4_3],
-        ),
-        _table([59136, 100352, 225792], "s4.3.expand", times=[_S4_3]),
-    ],
-    # spaces/mbv3.ofa:22
+    **{
+        f"s4.{i}": [
+            _table(
+                [[78288, 104384, 156576], [83664, 111552, 167328], [91728, 122304, 183456]],
+                f"s4.{i}.kernel",
+                f"s4.{i}.expand",
+                times=[_AREA_14, _exists("s4", i)],
+            ),
+            _table([59136, 100352, 225792], f"s4.{i}.expand", times=[_exists("s4", i)]),
+        ]
+        for i in range(2, 4)
+    },
     "s5.0": [
         _table([37632, 50176, 75264], "s5.0.expand", times=[_AREA_14]),
         _table(
@@ -384,34 +638,28 @@ _MACS: dict[str, list[_Table]] = {
         ),
         _table([115200, 204800, 460800], "s5.1.expand"),
     ],
-    "s5.2": [
-        _table(
-            [[157920, 210560, 315840], [165600, 220800, 331200], [177120, 236160, 354240]],
-            "s5.2.kernel",
-            "s5.2.expand",
-            times=[_AREA_7, _S5_2],
-        ),
-        _table([115200, 204800, 460800], "s5.2.expand", times=[_S5_2]),
-    ],
-    "s5.3": [
-        _table(
-            [[157920, 210560, 315840], [165600, 220800, 331200], [177120, 236160, 354240]],
-            "s5.3.kernel",
-            "s5.3.expand",
-            times=[_AREA_7, _S5_3],
-        ),
-        _table([115200, 204800, 460800], "s5.3.expand", times=[_S5_3]),
-    ],
+    **{
+        f"s5.{i}": [
+            _table(
+                [[157920, 210560, 315840], [165600, 220800, 331200], [177120, 236160, 354240]],
+                f"s5.{i}.kernel",
+                f"s5.{i}.expand",
+                times=[_AREA_7, _exists("s5", i)],
+            ),
+            _table([115200, 204800, 460800], f"s5.{i}.expand", times=[_exists("s5", i)]),
+        ]
+        for i in range(2, 4)
+    },
     "expand": [_table([153600], times=[_AREA_7])],
     "mix": [_table([1228800])],
     "head": [_table([1280000])],
 }
+_macs = Lookup(_DIMS, each(_MACS), np.add)
 
 # The parameters of each block.
-_PARAMS: dict[str, list[_Table]] = {
+_PARAMS: dict[str, list[Table]] = {
     "stem": [_table([464])],
     "first": [_table([464])],
-    # spaces/mbv3.ofa:14
     "s1.0": [
         _table(
             [[2592, 3440, 5136], [3360, 4464, 6672], [4512, 6000, 8976]],
@@ -426,23 +674,17 @@ _PARAMS: dict[str, list[_Table]] = {
             "s1.1.expand",
         ),
     ],
-    "s1.2": [
-        _table(
-            [[4440, 5904, 8832], [5592, 7440, 11136], [7320, 9744, 14592]],
-            "s1.2.kernel",
-            "s1.2.expand",
-            times=[_S1_2],
-        ),
-    ],
-    "s1.3": [
-        _table(
-            [[4440, 5904, 8832], [5592, 7440, 11136], [7320, 9744, 14592]],
-            "s1.3.kernel",
-            "s1.3.expand",
-            times=[_S1_3],
-        ),
-    ],
-    # spaces/mbv3.ofa:15
+    **{
+        f"s1.{i}": [
+            _table(
+                [[4440, 5904, 8832], [5592, 7440, 11136], [7320, 9744, 14592]],
+                f"s1.{i}.kernel",
+                f"s1.{i}.expand",
+                times=[_exists("s1", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s2.0": [
         _table(
             [[9176, 12200, 22872], [10328, 13736, 25176], [12056, 16040, 28632]],
@@ -457,23 +699,17 @@ _PARAMS: dict[str, list[_Table]] = {
             "s2.1.expand",
         ),
     ],
-    "s2.2": [
-        _table(
-            [[19072, 27960, 53424], [20992, 30520, 57264], [23872, 34360, 63024]],
-            "s2.2.kernel",
-            "s2.2.expand",
-            times=[_S2_2],
-        ),
-    ],
-    "s2.3": [
-        _table(
-            [[19072, 27960, 53424], [20992, 30520, 57264], [23872, 34360, 63024]],
-            "s2.3.kernel",
-            "s2.3.expand",
-            times=[_S2_3],
-        ),
-    ],
-    # spaces/mbv3.ofa:18
+    **{
+        f"s2.{i}": [
+            _table(
+                [[19072, 27960, 53424], [20992, 30520, 57264], [23872, 34360, 63024]],
+                f"s2.{i}.kernel",
+                f"s2.{i}.expand",
+                times=[_exists("s2", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s3.0": [
         _table(
             [[16120, 21440, 32080], [18040, 24000, 35920], [20920, 27840, 41680]],
@@ -488,23 +724,17 @@ _PARAMS: dict[str, list[_Table]] = {
             "s3.1.expand",
         ),
     ],
-    "s3.2": [
-        _table(
-            [[41680, 55520, 83200], [45520, 60640, 90880], [51280, 68320, 102400]],
-            "s3.2.kernel",
-            "s3.2.expand",
-            times=[_S3_2],
-        ),
-    ],
-    "s3.3": [
-        _table(
-            [[41680, 55520, 83200], [45520, 60640, 90880], [51280, 68320, 102400]],
-            "s3.3.kernel",
-            "s3.3.expand",
-            times=[_S3_3],
-        ),
-    ],
-    # spaces/mbv3.ofa:21
+    **{
+        f"s3.{i}": [
+            _table(
+                [[41680, 55520, 83200], [45520, 60640, 90880], [51280, 68320, 102400]],
+                f"s3.{i}.kernel",
+                f"s3.{i}.expand",
+                times=[_exists("s3", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s4.0": [
         _table(
             [[80448, 117424, 214424], [84288, 122544, 222104], [90048, 130224, 233624]],
@@ -519,23 +749,17 @@ _PARAMS: dict[str, list[_Table]] = {
             "s4.1.expand",
         ),
     ],
-    "s4.2": [
-        _table(
-            [[139416, 207312, 386120], [144792, 214480, 396872], [152856, 225232, 413000]],
-            "s4.2.kernel",
-            "s4.2.expand",
-            times=[_S4_2],
-        ),
-    ],
-    "s4.3": [
-        _table(
-            [[139416, 207312, 386120], [144792, 214480, 396872], [152856, 225232, 413000]],
-            "s4.3.kernel",
-            "s4.3.expand",
-            times=[_S4_3],
-        ),
-    ],
-    # spaces/mbv3.ofa:22
+    **{
+        f"s4.{i}": [
+            _table(
+                [[139416, 207312, 386120], [144792, 214480, 396872], [152856, 225232, 413000]],
+                f"s4.{i}.kernel",
+                f"s4.{i}.expand",
+                times=[_exists("s4", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s5.0": [
         _table(
             [[155640, 228912, 418472], [161016, 236080, 429224], [169080, 246832, 445352]],
@@ -550,38 +774,53 @@ _PARAMS: dict[str, list[_Table]] = {
             "s5.1.expand",
         ),
     ],
-    "s5.2": [
-        _table(
-            [[275960, 419040, 782000], [283640, 429280, 797360], [295160, 444640, 820400]],
-            "s5.2.kernel",
-            "s5.2.expand",
-            times=[_S5_2],
-        ),
-    ],
-    "s5.3": [
-        _table(
-            [[275960, 419040, 782000], [283640, 429280, 797360], [295160, 444640, 820400]],
-            "s5.3.kernel",
-            "s5.3.expand",
-            times=[_S5_3],
-        ),
-    ],
+    **{
+        f"s5.{i}": [
+            _table(
+                [[275960, 419040, 782000], [283640, 429280, 797360], [295160, 444640, 820400]],
+                f"s5.{i}.kernel",
+                f"s5.{i}.expand",
+                times=[_exists("s5", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "expand": [_table([155520])],
     "mix": [_table([1228800])],
     "head": [_table([1281000])],
 }
+_params = Lookup(_DIMS, each(_PARAMS), np.add)
 
 # Elements in memory while an op runs, for those ops that can need the most.
-_PEAK: dict[str, list[_Table]] = {
+_PEAK: dict[str, list[Table]] = {
     "s1.0.expand": [_table([64, 80, 112], "s1.0.expand", times=[_AREA_112])],
     "s1.0.depthwise": [
         _table([48, 64, 96], "s1.0.expand", times=[_AREA_112]),
         _table([48, 64, 96], "s1.0.expand", times=[_AREA_56]),
     ],
     "s1.1.depthwise": [_table([168, 216, 312], "s1.1.expand", times=[_AREA_56])],
-    "s1.2.depthwise": [_table([168, 216, 312], "s1.2.expand", times=[_AREA_56, _S1_2])],
-    "s1.3.depthwise": [_table([168, 216, 312], "s1.3.expand", times=[_AREA_56, _S1_3])],
+    **{
+        f"s1.{i}.depthwise": [
+            _table([168, 216, 312], f"s1.{i}.expand", times=[_AREA_56, _exists("s1", i)]),
+        ]
+        for i in range(2, 4)
+    },
 }
+_peak = Lookup(_DIMS, sums(_PEAK), np.maximum)
+
+_MODEL = CostModel(
+    space=SPACE,
+    stages=_STAGES,
+    dims=_DIMS,
+    live=_LIVE,
+    requirements=_REQUIREMENTS,
+    draws=_DRAWS,
+    beside=_BESIDE,
+    weights=_WEIGHTS,
+    widths=_WIDTHS,
+)
+encode, decode = _MODEL.encode, _MODEL.decode
+sample, contains, matters = _MODEL.sample, _MODEL.contains, _MODEL.matters
 
 
 def macs(x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
@@ -602,267 +841,3 @@ def weight_bytes(x: NDArray[np.integer[Any]], bytes_per_element: int = 4) -> NDA
 def peak_memory(x: NDArray[np.integer[Any]], bytes_per_element: int = 4) -> NDArray[np.int64]:
     """Return the most bytes that the activations of each arch take at one time, for one image."""
     return _peak(x) * bytes_per_element
-
-
-def contains(x: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Return for each arch whether its choices exist and meet every requirement."""
-    x = _shaped(x)
-    inside = np.asarray(np.logical_and(x >= 0, x <= _LAST).all(axis=1))
-    rows = np.where(inside[:, None], x, 0).astype(np.uint8)
-    for _, condition in _REQUIREMENTS:
-        inside &= _holds(condition, rows)
-    return inside
-
-
-def sample(n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return ``n`` archs drawn uniformly from the distinct subnets."""
-    x = np.zeros((n, len(DIMS)), np.uint8)
-    for name, parents, weights in _DRAWS:
-        row = np.zeros(n, np.intp)
-        for parent in map(DIMS.index, parents):
-            row = row * len(CHOICES[parent]) + x[:, parent]
-        d = DIMS.index(name)
-        rows = np.hstack(weights).astype(np.float64).reshape(-1, len(CHOICES[d]))
-        bounds = np.cumsum(rows, axis=1)
-        ticket = rng.random(n)
-        for bound in (bounds / bounds[:, -1:]).T[:-1]:
-            x[:, d] += ticket >= bound[row]
-    return x
-
-
-def encode(archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
-    """Return archs that are written as in arch.json; raise ValueError for one outside the space."""
-    if isinstance(archs, Mapping):
-        raise ValueError("encode takes a list of archs, not one arch: write encode([arch])")
-    x = np.zeros((len(archs), len(DIMS)), np.uint8)
-    given = np.zeros(x.shape, np.bool_)
-    for i, arch in enumerate(archs):
-        _read(f"archs[{i}]", arch, x[i], given[i])
-    x = _settled(x)
-    for i, d in np.argwhere(_live(x) & ~given)[:1]:
-        path = _shown(f"archs[{i}]", _path(_DIMS[d]))
-        raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
-    for text, condition in _REQUIREMENTS:
-        for i in np.flatnonzero(~_holds(condition, x))[:1]:
-            raise ValueError(f"archs[{i}]: the space requires {text}; change one of these values")
-    return x
-
-
-def decode(x: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
-    """Return archs as arch.json writes them; what does not matter is left out."""
-    rows = _settled(_inside(_shaped(x)))
-    return [_arch(row, live) for row, live in zip(rows.tolist(), _live(rows).tolist(), strict=True)]
-
-
-_Path = tuple[str | int, ...]
-_LAST = np.array([len(values) - 1 for values in CHOICES], np.uint8)
-_CHUNK = 8192  # so many archs are looked up at a time: what they need stays in the cache
-_LIMITS = np.tile(_LAST, (_CHUNK, 1))
-_LARGEST = 8192  # tables are joined into one of at most so many entries
-_PLACES: dict[tuple[str | None, int | None], dict[str, int]] = {}
-for _column, _dim in enumerate(_DIMS):
-    _PLACES.setdefault((_dim.stage, _dim.block), {})[_dim.key] = _column
-_WITH_BLOCKS = tuple(s for s in _STAGES if any(d.stage == s and d.block is not None for d in _DIMS))
-
-
-class _Lookup:
-    """Adds up, or takes the largest of, one entry of each table for many archs at once.
-
-    Tables are joined while they stay in the cache. The entries of a chunk of archs are found with
-    one matrix product: float32 is exact for whole numbers of this size.
-    """
-
-    def __init__(self, tables: Iterable[_Table], how: np.ufunc) -> None:
-        self.how = how
-        joined = [_Table((), np.zeros((), np.int64))]
-        for table in tables:
-            dims = {*joined[-1].dims, *table.dims}
-            if math.prod(len(CHOICES[d]) for d in dims) <= _LARGEST:
-                joined[-1] = joined[-1].join(table, how)
-            else:
-                joined.append(table)
-        self.tables = [table.values.ravel() for table in joined]
-        self.strides = np.zeros((len(joined), len(DIMS)), np.float32)
-        for row, table in zip(self.strides, joined, strict=True):
-            for axis, d in enumerate(table.dims):
-                row[d] = math.prod(table.values.shape[axis + 1 :])
-
-    def __call__(self, x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-        x = _bytes(_shaped(x))
-        out = np.empty(len(x), np.int64)
-        for start in range(0, len(x), _CHUNK):
-            rows = x[start : start + _CHUNK]
-            if (rows > _LIMITS[: len(rows)]).any():
-                _inside(x)
-            index = (self.strides @ rows.astype(np.float32).T).astype(np.intp)
-            found = self.tables[0].take(index[0])
-            for table, entries in zip(self.tables[1:], index[1:], strict=True):
-                self.how(found, table.take(entries), out=found)
-            out[start : start + _CHUNK] = found
-        return out
-
-
-def _all(blocks: Mapping[str, list[_Table]]) -> Iterator[_Table]:
-    for tables in blocks.values():
-        yield from tables
-
-
-def _sums(blocks: Mapping[str, list[_Table]]) -> Iterator[_Table]:
-    for first, *others in blocks.values():
-        for table in others:
-            first = first.join(table, np.add)
-        yield first
-
-
-_macs = _Lookup(_all(_MACS), np.add)
-_params = _Lookup(_all(_PARAMS), np.add)
-_peak = _Lookup(_sums(_PEAK), np.maximum)
-
-
-def _shaped(x: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
-    x = np.asarray(x)
-    if x.ndim != 2 or x.shape[1] != len(DIMS):
-        columns = f"(archs, {len(DIMS)}): a column for each of DIMS"
-        raise ValueError(f"archs have the shape {x.shape}, not {columns}")
-    if not np.issubdtype(x.dtype, np.integer):
-        raise ValueError(f"archs are {x.dtype}, not whole numbers: encode gives uint8")
-    return x
-
-
-def _inside(x: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-    for i, d in np.argwhere(np.logical_or(x < 0, x > _LAST))[:1]:
-        rule = f"its choices are 0 to {_LAST[d]}"
-        raise ValueError(f"archs[{i}] has the choice {x[i, d]} for {DIMS[d]}, {rule}")
-    return np.asarray(x, np.uint8)
-
-
-def _bytes(x: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-    return np.asarray(x) if x.dtype == np.uint8 else _inside(x)
-
-
-def _holds(condition: _Table, x: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return np.asarray(condition.at(x) != 0)
-
-
-def _live(x: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    live = np.ones(x.shape, np.bool_)
-    for name, condition in _LIVE.items():
-        live[:, DIMS.index(name)] = _holds(condition, x)
-    return live
-
-
-def _settled(x: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return archs with 0 for what does not matter, on which may depend what else does not."""
-    rows, settled = x, x * _live(x)
-    while (rows != settled).any():
-        rows, settled = settled, x * _live(settled)
-    return rows
-
-
-def _arch(row: list[int], live: list[bool]) -> dict[str, Any]:
-    """Return one arch as arch.json writes it."""
-
-    def group(stage: str | None, block: int | None) -> dict[str, Any]:
-        columns = _PLACES.get((stage, block), {})
-        return {key: CHOICES[d][row[d]] for key, d in columns.items() if live[d]}
-
-    choices = group(None, None)
-    arch: dict[str, Any] = {"space": SPACE, "resolution": choices.pop("resolution")}
-    if _STAGES:
-        arch["stages"] = {stage: group(stage, None) for stage in _STAGES}
-    for stage in _WITH_BLOCKS:
-        depth = arch["stages"][stage]["depth"]
-        arch["stages"][stage]["blocks"] = [group(stage, block) for block in range(depth)]
-    return arch | ({"choices": choices} if choices else {})
-
-
-def _path(dim: _Dim) -> _Path:
-    """Return the keys that lead to a choice in arch.json."""
-    if dim.stage is None:
-        return (dim.key,) if dim.key == "resolution" else ("choices", dim.key)
-    inner = () if dim.block is None else ("blocks", dim.block)
-    return ("stages", dim.stage, *inner, dim.key)
-
-
-_COLUMNS = {_path(dim): column for column, dim in enumerate(_DIMS)}
-
-
-def _groups() -> dict[_Path, list[str | int]]:
-    """Return the keys of each mapping in arch.json, by the keys that lead to it."""
-    blocks = [("stages", s, "blocks", block) for s in _WITH_BLOCKS for block in range(_STAGES[s])]
-    groups: dict[_Path, list[str | int]] = {(): ["space"]}
-    for path in (*_COLUMNS, *((*block, "") for block in blocks)):
-        for length, key in enumerate(path):
-            keys = groups.setdefault(path[:length], [])
-            if key != "" and key not in keys:
-                keys.append(key)
-    return groups
-
-
-_GROUPS = _groups()
-
-
-def _read(label: str, arch: object, row: NDArray[np.uint8], given: NDArray[np.bool_]) -> None:
-    """Write one arch into ``row``, and into ``given`` which choices it names."""
-    waiting: list[tuple[_Path, object]] = [((), arch)]
-    while waiting:
-        path, group = waiting.pop()
-        for key, value in _items(label, path, group):
-            inner = (*path, key)
-            column = _COLUMNS.get(inner)
-            if column is not None:
-                row[column] = _index(label, inner, value)
-                given[column] = True
-            elif inner in _GROUPS:
-                waiting.append((inner, value))
-            elif inner != ("space",):
-                allowed = _alternatives(_GROUPS[path])
-                raise ValueError(f"{_shown(label, inner)} is no key of this space: {allowed}")
-            elif value != SPACE:
-                raise ValueError(f"{label}.space is {_short(value)}, not {SPACE!r}")
-
-
-def _items(label: str, path: _Path, group: object) -> list[tuple[str | int, object]]:
-    """Return what a mapping, a stage or a list of blocks holds; raise ValueError for others."""
-    if path[2:] == ("blocks",):
-        if not isinstance(group, Sequence) or isinstance(group, str | bytes):
-            raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a list of blocks")
-        return list(enumerate(group[: len(_GROUPS[path])]))
-    if not isinstance(group, Mapping):
-        raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a mapping")
-    if len(path) == 2 and path[1] in _WITH_BLOCKS and "depth" in group:
-        depth, blocks = group["depth"], group.get("blocks")
-        _index(label, (*path, "depth"), depth)
-        if blocks is None:
-            raise ValueError(f"{_shown(label, path)}.blocks is missing: list {depth} blocks")
-        if isinstance(blocks, Sequence) and len(blocks) != depth:
-            repair = f"list {depth} blocks, or change the depth"
-            raise ValueError(
-                f"{_shown(label, path)} has {len(blocks)} blocks, but depth {depth}: {repair}"
-            )
-    return list(group.items())
-
-
-def _index(label: str, path: _Path, value: object) -> int:
-    """Return the choice that has the value; raise ValueError where none has."""
-    values = CHOICES[_COLUMNS[path]]
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        for index, choice in enumerate(values):
-            if choice == value:
-                return index
-    rule = f"{path[-1]} is {_alternatives(values)}"
-    raise ValueError(f"{_shown(label, path)} is {_short(value)}, outside the space: {rule}")
-
-
-def _shown(label: str, path: _Path) -> str:
-    """Return a path as a person writes it: archs[0].stages.s1.blocks[2].kernel."""
-    return label + "".join(f"[{k}]" if isinstance(k, int) else f".{str(k)[:80]}" for k in path)
-
-
-def _short(value: object) -> str:
-    return reprlib.repr(value)
-
-
-def _alternatives(values: Sequence[object]) -> str:
-    listed = ", ".join(str(value) for value in values)
-    return f"one of {listed}" if len(values) > 1 else listed or "none"

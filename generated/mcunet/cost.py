@@ -3,233 +3,510 @@
 
 Archs are choice indices: an array ``x``, uint8, (archs, 51), with a column for each of ``DIMS``.
 A dimension that does not matter to an arch is 0. Costs are looked up in exact tables, for millions
-of archs in a second. Nothing but numpy is needed.
+of archs in a second. Nothing but numpy is needed. The tables of this space stand at the end.
 """
 
 from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-SPACE = "mcunet"
-SPACE_HASH = "2b17fa2edf9da67820f4e127b3db7a764978e73842f8b1a6cc00af6d0a5f195f"
-SIZE = 42298826277560912494344
-"""The number of distinct subnets."""
 
-
-class _Dim(NamedTuple):
+class Dim(NamedTuple):
     """A choice: where an arch writes it, and the values that it takes."""
 
     stage: str | None
     block: int | None
     key: str
-    values: tuple[int | float, ...]
+    values: tuple[Any, ...]
 
     @property
     def name(self) -> str:
+        """The full name, such as ``s1.0.kernel``."""
         return ".".join(str(part) for part in self[:3] if part is not None)
 
 
-_STAGES: dict[str, int] = {"s1": 4, "s2": 4, "s3": 4, "s4": 4, "s5": 4, "s6": 1, "mix": 1}
-"""How many blocks each stage has at most."""
-
-_DIMS = [
-    _Dim(None, None, "resolution", tuple(range(48, 240, 16))),
-    _Dim(None, None, "width", (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)),
-    _Dim("s1", None, "depth", (2, 3, 4)),
-    _Dim("s1", 0, "kernel", (3, 5, 7)),
-    _Dim("s1", 0, "expand", (3, 4, 6)),
-    _Dim("s1", 1, "kernel", (3, 5, 7)),
-    _Dim("s1", 1, "expand", (3, 4, 6)),
-    _Dim("s1", 2, "kernel", (3, 5, 7)),
-    _Dim("s1", 2, "expand", (3, 4, 6)),
-    _Dim("s1", 3, "kernel", (3, 5, 7)),
-    _Dim("s1", 3, "expand", (3, 4, 6)),
-    _Dim("s2", None, "depth", (2, 3, 4)),
-    _Dim("s2", 0, "kernel", (3, 5, 7)),
-    _Dim("s2", 0, "expand", (3, 4, 6)),
-    _Dim("s2", 1, "kernel", (3, 5, 7)),
-    _Dim("s2", 1, "expand", (3, 4, 6)),
-    _Dim("s2", 2, "kernel", (3, 5, 7)),
-    _Dim("s2", 2, "expand", (3, 4, 6)),
-    _Dim("s2", 3, "kernel", (3, 5, 7)),
-    _Dim("s2", 3, "expand", (3, 4, 6)),
-    _Dim("s3", None, "depth", (2, 3, 4)),
-    _Dim("s3", 0, "kernel", (3, 5, 7)),
-    _Dim("s3", 0, "expand", (3, 4, 6)),
-    _Dim("s3", 1, "kernel", (3, 5, 7)),
-    _Dim("s3", 1, "expand", (3, 4, 6)),
-    _Dim("s3", 2, "kernel", (3, 5, 7)),
-    _Dim("s3", 2, "expand", (3, 4, 6)),
-    _Dim("s3", 3, "kernel", (3, 5, 7)),
-    _Dim("s3", 3, "expand", (3, 4, 6)),
-    _Dim("s4", None, "depth", (2, 3, 4)),
-    _Dim("s4", 0, "kernel", (3, 5, 7)),
-    _Dim("s4", 0, "expand", (3, 4, 6)),
-    _Dim("s4", 1, "kernel", (3, 5, 7)),
-    _Dim("s4", 1, "expand", (3, 4, 6)),
-    _Dim("s4", 2, "kernel", (3, 5, 7)),
-    _Dim("s4", 2, "expand", (3, 4, 6)),
-    _Dim("s4", 3, "kernel", (3, 5, 7)),
-    _Dim("s4", 3, "expand", (3, 4, 6)),
-    _Dim("s5", None, "depth", (2, 3, 4)),
-    _Dim("s5", 0, "kernel", (3, 5, 7)),
-    _Dim("s5", 0, "expand", (3, 4, 6)),
-    _Dim("s5", 1, "kernel", (3, 5, 7)),
-    _Dim("s5", 1, "expand", (3, 4, 6)),
-    _Dim("s5", 2, "kernel", (3, 5, 7)),
-    _Dim("s5", 2, "expand", (3, 4, 6)),
-    _Dim("s5", 3, "kernel", (3, 5, 7)),
-    _Dim("s5", 3, "expand", (3, 4, 6)),
-    _Dim("s6", None, "depth", (1,)),
-    _Dim("s6", 0, "kernel", (3, 5, 7)),
-    _Dim("s6", 0, "expand", (3, 4, 6)),
-    _Dim("mix", None, "depth", (0, 1)),
-]
-DIMS = tuple(dim.name for dim in _DIMS)
-CHOICES = tuple(dim.values for dim in _DIMS)
+def blocks_of(
+    stage: str, blocks: Iterable[int], values: Mapping[str, tuple[Any, ...]]
+) -> list[Dim]:
+    """Return the dimensions of blocks that have the same choices."""
+    return [Dim(stage, block, key, values[key]) for block in blocks for key in values]
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
     """A whole number for each choice of some dimensions: one axis for each column in ``dims``."""
 
     dims: tuple[int, ...]
     values: NDArray[np.int64]
 
-    def join(self, other: _Table, how: np.ufunc) -> _Table:
+    def join(self, other: Table, how: np.ufunc) -> Table:
         """Return ``how`` of both for all choices of the dimensions of either."""
         dims = tuple(sorted({*self.dims, *other.dims}))
-        return _Table(dims, how(self.spread(dims), other.spread(dims)))
+        return Table(dims, how(self.spread(dims), other.spread(dims)))
 
     def spread(self, dims: tuple[int, ...]) -> NDArray[np.int64]:
         """Return the values with an axis of length 1 for each of ``dims`` that is new."""
-        return self.values.reshape([len(CHOICES[d]) if d in self.dims else 1 for d in dims])
+        lengths = dict(zip(self.dims, self.values.shape, strict=True))
+        return self.values.reshape([lengths.get(d, 1) for d in dims])
 
-    def at(self, x: NDArray[np.uint8]) -> NDArray[np.int64]:
+    def at(self, x: NDArray[Any]) -> NDArray[np.int64]:
         """Return the entry of each arch."""
-        found = self.values[tuple(x[:, d] for d in self.dims)]
-        return np.broadcast_to(found, len(x))
+        return np.broadcast_to(self.values[tuple(x[:, d] for d in self.dims)], len(x))
 
 
-def _table(rows: Iterable[Any], *names: str, times: Sequence[_Table] = ()) -> _Table:
-    """Return a table over the dimensions ``names``, the last changing fastest, times others."""
-    dims = tuple(DIMS.index(name) for name in names)
-    values = np.hstack(list(rows)).astype(np.int64)
-    table = _Table(dims, values.reshape([len(CHOICES[d]) for d in dims]))
-    for factor in times:
-        table = table.join(factor, np.multiply)
-    return table
+class Dims:
+    """All dimensions of a space, in the order of the columns of an array of archs."""
+
+    def __init__(self, dims: Iterable[Dim]) -> None:
+        self.all = tuple(dims)
+        self.names = tuple(dim.name for dim in self.all)
+        self.choices = tuple(dim.values for dim in self.all)
+        self.column = {name: column for column, name in enumerate(self.names)}
+        self.last = np.array([len(values) - 1 for values in self.choices], np.int64)
+
+    def table(self, rows: Iterable[Any], *names: str, times: Sequence[Table] = ()) -> Table:
+        """Return a table over the dimensions ``names``, the last changing fastest, times others."""
+        dims = tuple(self.column[name] for name in names)
+        values = np.hstack(list(rows)).astype(np.int64)
+        table = Table(dims, values.reshape([len(self.choices[d]) for d in dims]))
+        for factor in times:
+            table = table.join(factor, np.multiply)
+        return table
+
+    def exists(self, stage: str, block: int) -> Table:
+        """Return 1 where a stage is deep enough to have a block, else 0."""
+        depth = self.column[f"{stage}.depth"]
+        deep = [int(value > block) for value in self.choices[depth]]
+        return Table((depth,), np.array(deep, np.int64))
+
+    def shaped(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return archs as an array; raise ValueError for another shape or type."""
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != len(self.names):
+            columns = f"(archs, {len(self.names)}): a column for each of DIMS"
+            raise ValueError(f"archs have the shape {x.shape}, not {columns}")
+        if not np.issubdtype(x.dtype, np.integer):
+            raise ValueError(f"archs are {x.dtype}, not whole numbers: encode gives uint8")
+        return x
+
+    def inside(self, x: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return archs as bytes; raise ValueError for a choice that does not exist."""
+        for i, d in np.argwhere(np.logical_or(x < 0, x > self.last))[:1]:
+            rule = f"its choices are 0 to {self.last[d]}"
+            raise ValueError(f"archs[{i}] has the choice {x[i, d]} for {self.names[d]}, {rule}")
+        return np.asarray(x, np.uint8)
 
 
+class Values:
+    """What archs choose, by the name of a dimension; ``widths`` are computed once, when needed."""
+
+    def __init__(self, dims: Dims, x: NDArray[Any], widths: Mapping[str, Formula]) -> None:
+        self.dims, self.x, self.widths = dims, x, widths
+        self.found: dict[object, Any] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self.found:
+            if name in self.widths:
+                self.found[name] = np.asarray(self.widths[name](self))
+            else:
+                column = self.dims.column[name]
+                self.found[name] = np.asarray(self.dims.choices[column])[self.x[:, column]]
+        found: NDArray[Any] = self.found[name]
+        return found
+
+    def compute(self, formula: Formula) -> NDArray[np.int64]:
+        """Return what a formula gives for each arch."""
+        with np.errstate(all="ignore"):  # what is not selected may divide by zero
+            found = np.asarray(formula(self)).astype(np.int64)
+        return np.broadcast_to(found, len(self.x))
+
+
+Formula = Callable[[Values], Any]
+"""Computes a number for each arch: of what depends on too many dimensions for a table."""
+
+
+def divisible(value: Any, divisor: Any, least: Any = None) -> Any:
+    """Round to a multiple of ``divisor``, at least ``least``, never below 0.9 of ``value``."""
+    least = divisor if least is None else least
+    rounded = np.trunc(value + divisor / 2).astype(np.int64) // divisor * divisor
+    rounded = np.maximum(least, rounded)
+    return np.where(rounded < 0.9 * value, rounded + divisor, rounded)
+
+
+class Lookup:
+    """Adds up, or takes the largest of, one entry of each table for many archs at once.
+
+    Tables are joined while they stay in the cache. The entries of a chunk of archs are found with
+    one matrix product: float32 is exact for whole numbers of this size.
+    """
+
+    CHUNK = 8192  # so many archs are looked up at a time: what they need stays in the cache
+    LARGEST = 8192  # tables are joined into one of at most so many entries
+
+    def __init__(
+        self,
+        dims: Dims,
+        tables: Iterable[Table],
+        how: np.ufunc,
+        formula: Formula | None = None,
+        widths: Mapping[str, Formula] | None = None,
+    ) -> None:
+        self.dims, self.how, self.formula, self.widths = dims, how, formula, widths or {}
+        joined = [Table((), np.zeros((), np.int64))]
+        for table in tables:
+            both = {*joined[-1].dims, *table.dims}
+            if math.prod(len(dims.choices[d]) for d in both) <= self.LARGEST:
+                joined[-1] = joined[-1].join(table, how)
+            else:
+                joined.append(table)
+        self.tables = [table.values.ravel() for table in joined]
+        self.strides = np.zeros((len(joined), len(dims.names)), np.float32)
+        for row, table in zip(self.strides, joined, strict=True):
+            for axis, d in enumerate(table.dims):
+                row[d] = math.prod(table.values.shape[axis + 1 :])
+        self.limits = np.tile(dims.last.astype(np.uint8), (self.CHUNK, 1))
+
+    def __call__(self, x: NDArray[Any]) -> NDArray[np.int64]:
+        """Return a number for each arch."""
+        x = self.dims.shaped(x)
+        x = x if x.dtype == np.uint8 else self.dims.inside(x)
+        out = np.empty(len(x), np.int64)
+        for start in range(0, len(x), self.CHUNK):
+            rows = x[start : start + self.CHUNK]
+            if (rows > self.limits[: len(rows)]).any():
+                self.dims.inside(x)
+            index = (self.strides @ rows.astype(np.float32).T).astype(np.intp)
+            found = self.tables[0].take(index[0])
+            for table, entries in zip(self.tables[1:], index[1:], strict=True):
+                self.how(found, table.take(entries), out=found)
+            if self.formula is not None:
+                computed = Values(self.dims, rows, self.widths).compute(self.formula)
+                self.how(found, computed, out=found)
+            out[start : start + self.CHUNK] = found
+        return out
+
+
+Blocks = Mapping[str, Sequence[Table]]
+"""The tables of each block, to be added up."""
+
+
+def each(blocks: Blocks) -> list[Table]:
+    """Return the tables of all blocks."""
+    return [table for tables in blocks.values() for table in tables]
+
+
+def sums(blocks: Blocks) -> list[Table]:
+    """Return for each block the sum of its tables."""
+    found = []
+    for first, *others in blocks.values():
+        for table in others:
+            first = first.join(table, np.add)
+        found.append(first)
+    return found
+
+
+Condition = Table | Formula
+"""What is 1 where it holds, else 0."""
+
+Draw = tuple[str, tuple[str, ...], Sequence[Sequence[float]]]
+"""A dimension, those drawn before that it depends on, and the weights of its choices for each."""
+
+_Path = tuple[str | int, ...]
+
+
+class CostModel:
+    """The archs of a space, and what they cost.
+
+    A block's dimension matters where its stage is deep enough, any other always; ``live`` says
+    where that is otherwise. ``draws`` holds what is drawn before the other dimensions, and
+    ``beside`` the number of choices of what else is drawn to draw these. Of the others each is
+    drawn where it matters, by its ``weights`` or evenly.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: str,
+        stages: Mapping[str, int],
+        dims: Dims,
+        live: Mapping[str, Condition],
+        requirements: Sequence[tuple[str, Condition]],
+        draws: Sequence[Draw],
+        beside: Mapping[str, int],
+        weights: Mapping[str, Sequence[float]],
+        widths: Mapping[str, Formula],
+    ) -> None:
+        self.space, self.stages, self.dims, self.live = space, stages, dims, live
+        self.requirements, self.widths = requirements, widths
+        self.draws, self.beside, self.weights = draws, beside, weights
+        every = self.dims.all
+        self._columns = {_path(dim): column for column, dim in enumerate(every)}
+        self._places: dict[tuple[str | None, int | None], dict[str, int]] = {}
+        self._conditions: dict[object, tuple[Condition, list[int]]] = {}
+        for column, dim in enumerate(every):
+            self._places.setdefault((dim.stage, dim.block), {})[dim.key] = column
+            if dim.name in self.live:
+                condition, key = self.live[dim.name], id(self.live[dim.name])
+                self._conditions.setdefault(key, (condition, []))[1].append(column)
+            elif dim.stage is not None and dim.block is not None:
+                condition = self.dims.exists(dim.stage, dim.block)
+                if not condition.values.all():
+                    place = dim.stage, dim.block
+                    self._conditions.setdefault(place, (condition, []))[1].append(column)
+        own = {dim.stage for dim in every if dim.block is not None}
+        self._with_blocks = tuple(stage for stage in self.stages if stage in own)
+        blocks = [
+            ("stages", stage, "blocks", block)
+            for stage in self._with_blocks
+            for block in range(self.stages[stage])
+        ]
+        self._groups: dict[_Path, list[str | int]] = {(): ["space"]}
+        for path in (*self._columns, *((*block, "") for block in blocks)):
+            for length, part in enumerate(path):
+                parts = self._groups.setdefault(path[:length], [])
+                if part != "" and part not in parts:
+                    parts.append(part)
+
+    def contains(self, x: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """Return for each arch whether its choices exist and meet every requirement."""
+        x = self.dims.shaped(x)
+        found = np.asarray(np.logical_and(x >= 0, x <= self.dims.last).all(axis=1))
+        values = self._values(np.where(found[:, None], x, 0).astype(np.uint8))
+        for _, condition in self.requirements:
+            found &= _holds(condition, values)
+        return found
+
+    def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Return ``n`` archs drawn uniformly from the distinct subnets."""
+        counts = dict(zip(self.dims.names, map(len, self.dims.choices), strict=True))
+        counts.update(self.beside)
+        drawn: dict[str, NDArray[np.intp]] = {}
+        for name, parents, weights in self.draws:
+            row = np.zeros(n, np.intp)
+            for parent in parents:
+                row = row * counts[parent] + drawn[parent]
+            rows = np.hstack(list(weights)).astype(np.float64).reshape(-1, counts[name])
+            drawn[name] = _ticket(rows, row, rng)
+        x = np.zeros((n, len(self.dims.names)), np.uint8)
+        matters = {
+            d: condition for condition, columns in self._conditions.values() for d in columns
+        }
+        for d, name in enumerate(self.dims.names):
+            if name in drawn:
+                x[:, d] = drawn[name]
+            elif counts[name] > 1:
+                weights = [self.weights.get(name, (1,) * counts[name])]
+                choice = _ticket(np.array(weights, np.float64), np.zeros(n, np.intp), rng)
+                known = _holds(matters[d], self._values(x)) if d in matters else True
+                x[:, d] = np.where(known, choice, 0)
+        return x
+
+    def encode(self, archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
+        """Return archs written as in arch.json; raise ValueError for one outside the space."""
+        if isinstance(archs, Mapping):
+            raise ValueError("encode takes a list of archs, not one arch: write encode([arch])")
+        x = np.zeros((len(archs), len(self.dims.names)), np.uint8)
+        given = np.zeros(x.shape, np.bool_)
+        for i, arch in enumerate(archs):
+            self._read(f"archs[{i}]", arch, x[i], given[i])
+        while (extra := (x > 0) & ~self.matters(x)).any():
+            x[extra] = 0  # what does not matter may be there, and says nothing
+        for i, d in np.argwhere(self.matters(x) & ~given)[:1]:
+            dim = self.dims.all[d]
+            path = _shown(f"archs[{i}]", _path(dim))
+            raise ValueError(f"{path} is missing: {dim.key} is {_alternatives(dim.values)}")
+        for text, condition in self.requirements:
+            for i in np.flatnonzero(~_holds(condition, self._values(x)))[:1]:
+                repair = "change one of these values"
+                raise ValueError(f"archs[{i}]: the space requires {text}; {repair}")
+        return x
+
+    def decode(self, x: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
+        """Return archs as arch.json writes them; what does not matter is left out."""
+        rows = self.dims.inside(self.dims.shaped(x))
+        lives = self.matters(rows).tolist()
+        return [self._arch(row, live) for row, live in zip(rows.tolist(), lives, strict=True)]
+
+    def _values(self, x: NDArray[np.uint8]) -> Values:
+        return Values(self.dims, x, self.widths)
+
+    def matters(self, x: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Return for each arch which dimensions matter to it."""
+        live, values = np.ones(x.shape, np.bool_), self._values(x)
+        for condition, columns in self._conditions.values():
+            live[:, columns] = _holds(condition, values)[:, None]
+        return live
+
+    def _arch(self, row: list[int], live: list[bool]) -> dict[str, Any]:
+        """Return one arch as arch.json writes it."""
+
+        def group(stage: str | None, block: int | None) -> dict[str, Any]:
+            columns = self._places.get((stage, block), {})
+            return {key: self.dims.choices[d][row[d]] for key, d in columns.items() if live[d]}
+
+        choices = group(None, None)
+        arch: dict[str, Any] = {"space": self.space, "resolution": choices.pop("resolution")}
+        if self.stages:
+            arch["stages"] = {stage: group(stage, None) for stage in self.stages}
+        for stage in self._with_blocks:
+            depth = arch["stages"][stage]["depth"]
+            arch["stages"][stage]["blocks"] = [group(stage, block) for block in range(depth)]
+        return arch | ({"choices": choices} if choices else {})
+
+    def _read(
+        self, label: str, arch: object, row: NDArray[np.uint8], given: NDArray[np.bool_]
+    ) -> None:
+        """Write one arch into ``row``, and into ``given`` which choices it names."""
+        waiting: list[tuple[_Path, object]] = [((), arch)]
+        while waiting:
+            path, group = waiting.pop()
+            for key, value in self._items(label, path, group):
+                at = (*path, key)
+                column = self._columns.get(at)
+                if column is not None:
+                    row[column] = self._index(label, at, value)
+                    given[column] = True
+                elif at in self._groups:
+                    waiting.append((at, value))
+                elif at != ("space",):
+                    allowed = _alternatives(self._groups[path])
+                    raise ValueError(f"{_shown(label, at)} is no key of this space: {allowed}")
+                elif value != self.space:
+                    raise ValueError(f"{label}.space is {_short(value)}, not {self.space!r}")
+
+    def _items(self, label: str, path: _Path, group: object) -> list[tuple[str | int, object]]:
+        """Return what a mapping, a stage or a list of blocks holds; raise ValueError for others."""
+        if path[2:] == ("blocks",):
+            if not isinstance(group, Sequence) or isinstance(group, str | bytes):
+                raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a list of blocks")
+            return list(enumerate(group[: len(self._groups[path])]))
+        if not isinstance(group, Mapping):
+            raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a mapping")
+        if len(path) == 2 and path[1] in self._with_blocks and "depth" in group:
+            depth, blocks = group["depth"], group.get("blocks")
+            self._index(label, (*path, "depth"), depth)
+            shown = _shown(label, path)
+            if blocks is None:
+                raise ValueError(f"{shown}.blocks is missing: list {depth} blocks")
+            if isinstance(blocks, Sequence) and len(blocks) != depth:
+                repair = f"list {depth} blocks, or change the depth"
+                raise ValueError(f"{shown} has {len(blocks)} blocks, but depth {depth}: {repair}")
+        return list(group.items())
+
+    def _index(self, label: str, path: _Path, value: object) -> int:
+        """Return the choice that has the value; raise ValueError where none has."""
+        values = self.dims.choices[self._columns[path]]
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            for index, choice in enumerate(values):
+                if choice == value:
+                    return index
+        rule = f"{path[-1]} is {_alternatives(values)}"
+        raise ValueError(f"{_shown(label, path)} is {_short(value)}, outside the space: {rule}")
+
+
+def _holds(condition: Condition, values: Values) -> NDArray[np.bool_]:
+    if isinstance(condition, Table):
+        return np.asarray(condition.at(values.x) != 0)
+    return np.asarray(values.compute(condition) != 0)
+
+
+def _ticket(
+    weights: NDArray[np.float64], row: NDArray[np.intp], rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Return a choice for each arch, drawn by its row of weights."""
+    bounds = np.cumsum(weights, axis=1)
+    ticket = rng.random(len(row))
+    choice = np.zeros(len(row), np.intp)
+    for bound in (bounds / bounds[:, -1:]).T[:-1]:
+        choice += ticket >= bound[row]
+    return choice
+
+
+def _path(dim: Dim) -> _Path:
+    """Return the keys that lead to a choice in arch.json."""
+    if dim.stage is None:
+        return (dim.key,) if dim.key == "resolution" else ("choices", dim.key)
+    blocks = () if dim.block is None else ("blocks", dim.block)
+    return ("stages", dim.stage, *blocks, dim.key)
+
+
+def _shown(label: str, path: _Path) -> str:
+    """Return a path as a person writes it: archs[0].stages.s1.blocks[2].kernel."""
+    return label + "".join(f"[{k}]" if isinstance(k, int) else f".{str(k)[:80]}" for k in path)
+
+
+def _short(value: object) -> str:
+    return reprlib.repr(value)
+
+
+def _alternatives(values: Sequence[object]) -> str:
+    listed = ", ".join(str(value) for value in values)
+    return f"one of {listed}" if len(values) > 1 else listed or "none"
+
+
+SPACE = "mcunet"
+SPACE_HASH = "eecdeafeff3a4ae1f2dc04b7e4f04d273630775f6208c061ec55dea89d4d1588"
+SIZE = 42298826277560912494344
+"""The number of distinct subnets."""
+
+_STAGES: dict[str, int] = {"s1": 4, "s2": 4, "s3": 4, "s4": 4, "s5": 4, "s6": 1, "mix": 1}
+"""How many blocks each stage has at most."""
+
+_DIMS = Dims(
+    [
+        Dim(None, None, "resolution", tuple(range(48, 240, 16))),
+        Dim(None, None, "width", (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)),
+        Dim("s1", None, "depth", (2, 3, 4)),
+        *blocks_of("s1", range(4), {"kernel": (3, 5, 7), "expand": (3, 4, 6)}),
+        Dim("s2", None, "depth", (2, 3, 4)),
+        *blocks_of("s2", range(4), {"kernel": (3, 5, 7), "expand": (3, 4, 6)}),
+        Dim("s3", None, "depth", (2, 3, 4)),
+        *blocks_of("s3", range(4), {"kernel": (3, 5, 7), "expand": (3, 4, 6)}),
+        Dim("s4", None, "depth", (2, 3, 4)),
+        *blocks_of("s4", range(4), {"kernel": (3, 5, 7), "expand": (3, 4, 6)}),
+        Dim("s5", None, "depth", (2, 3, 4)),
+        *blocks_of("s5", range(4), {"kernel": (3, 5, 7), "expand": (3, 4, 6)}),
+        Dim("s6", None, "depth", (1,)),
+        *blocks_of("s6", range(1), {"kernel": (3, 5, 7), "expand": (3, 4, 6)}),
+        Dim("mix", None, "depth", (0, 1)),
+    ]
+)
+DIMS, CHOICES = _DIMS.names, _DIMS.choices
+_table, _exists = _DIMS.table, _DIMS.exists
+
+_WIDTHS: dict[str, Formula] = {}
 _RESOLUTION = np.array(CHOICES[0])
 _AREA_112 = _table(((_RESOLUTION - 1) // 2 + 1) ** 2, "resolution")
 _AREA_56 = _table(((_RESOLUTION - 1) // 2 // 2 + 1) ** 2, "resolution")
-_S1_2 = _table([0, 1, 1], "s1.depth")
-_S1_3 = _table([0, 0, 1], "s1.depth")
 _AREA_28 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 + 1) ** 2, "resolution")
-_S2_2 = _table([0, 1, 1], "s2.depth")
-_S2_3 = _table([0, 0, 1], "s2.depth")
 _AREA_14 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 // 2 + 1) ** 2, "resolution")
-_S3_2 = _table([0, 1, 1], "s3.depth")
-_S3_3 = _table([0, 0, 1], "s3.depth")
-_S4_2 = _table([0, 1, 1], "s4.depth")
-_S4_3 = _table([0, 0, 1], "s4.depth")
 _AREA_7 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 // 2 // 2 + 1) ** 2, "resolution")
-_S5_2 = _table([0, 1, 1], "s5.depth")
-_S5_3 = _table([0, 0, 1], "s5.depth")
-_MIX_0 = _table([0, 1], "mix.depth")
 _IF_WIDTH = _table([1, 0, 0, 0, 0, 0, 0, 0, 0], "width")
 
-# When a dimension matters; the others always do.
-_LIVE: dict[str, _Table] = {
-    "s1.2.kernel": _S1_2,
-    "s1.2.expand": _S1_2,
-    "s1.3.kernel": _S1_3,
-    "s1.3.expand": _S1_3,
-    "s2.2.kernel": _S2_2,
-    "s2.2.expand": _S2_2,
-    "s2.3.kernel": _S2_3,
-    "s2.3.expand": _S2_3,
-    "s3.2.kernel": _S3_2,
-    "s3.2.expand": _S3_2,
-    "s3.3.kernel": _S3_3,
-    "s3.3.expand": _S3_3,
-    "s4.2.kernel": _S4_2,
-    "s4.2.expand": _S4_2,
-    "s4.3.kernel": _S4_3,
-    "s4.3.expand": _S4_3,
-    "s5.2.kernel": _S5_2,
-    "s5.2.expand": _S5_2,
-    "s5.3.kernel": _S5_3,
-    "s5.3.expand": _S5_3,
-}
-_REQUIREMENTS: list[tuple[str, _Table]] = []
+# When a dimension matters; others do where their stage has their block.
+_LIVE: dict[str, Condition] = {}
+_REQUIREMENTS: list[tuple[str, Condition]] = []
 
 # How many subnets there are for each choice, given choices that are drawn before.
-_DRAWS: list[tuple[str, tuple[str, ...], list[list[float]]]] = [
-    ("s5.depth", (), [[1, 9, 81]]),
-    ("s4.depth", (), [[1, 9, 81]]),
-    ("s3.depth", (), [[1, 9, 81]]),
-    ("s2.depth", (), [[1, 9, 81]]),
-    ("s1.depth", (), [[1, 9, 81]]),
-    ("s5.3.expand", ("s5.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s5.3.kernel", ("s5.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s5.2.expand", ("s5.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s5.2.kernel", ("s5.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s4.3.expand", ("s4.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s4.3.kernel", ("s4.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s4.2.expand", ("s4.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s4.2.kernel", ("s4.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s3.3.expand", ("s3.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s3.3.kernel", ("s3.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s3.2.expand", ("s3.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s3.2.kernel", ("s3.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s2.3.expand", ("s2.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s2.3.kernel", ("s2.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s2.2.expand", ("s2.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s2.2.kernel", ("s2.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s1.3.expand", ("s1.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s1.3.kernel", ("s1.depth",), [[1, 0, 0], [1, 0, 0], [1, 1, 1]]),
-    ("s1.2.expand", ("s1.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("s1.2.kernel", ("s1.depth",), [[1, 0, 0], [1, 1, 1], [1, 1, 1]]),
-    ("mix.depth", (), [[1, 1]]),
-    ("s6.0.expand", (), [[1, 1, 1]]),
-    ("s6.0.kernel", (), [[1, 1, 1]]),
-    ("s6.depth", (), [[1]]),
-    ("s5.1.expand", (), [[1, 1, 1]]),
-    ("s5.1.kernel", (), [[1, 1, 1]]),
-    ("s5.0.expand", (), [[1, 1, 1]]),
-    ("s5.0.kernel", (), [[1, 1, 1]]),
-    ("s4.1.expand", (), [[1, 1, 1]]),
-    ("s4.1.kernel", (), [[1, 1, 1]]),
-    ("s4.0.expand", (), [[1, 1, 1]]),
-    ("s4.0.kernel", (), [[1, 1, 1]]),
-    ("s3.1.expand", (), [[1, 1, 1]]),
-    ("s3.1.kernel", (), [[1, 1, 1]]),
-    ("s3.0.expand", (), [[1, 1, 1]]),
-    ("s3.0.kernel", (), [[1, 1, 1]]),
-    ("s2.1.expand", (), [[1, 1, 1]]),
-    ("s2.1.kernel", (), [[1, 1, 1]]),
-    ("s2.0.expand", (), [[1, 1, 1]]),
-    ("s2.0.kernel", (), [[1, 1, 1]]),
-    ("s1.1.expand", (), [[1, 1, 1]]),
-    ("s1.1.kernel", (), [[1, 1, 1]]),
-    ("s1.0.expand", (), [[1, 1, 1]]),
-    ("s1.0.kernel", (), [[1, 1, 1]]),
-    ("width", (), [[1, 1, 1, 1, 1, 1, 1, 1, 1]]),
-    ("resolution", (), [[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]]),
-]
+_DRAWS: list[Draw] = []
+_BESIDE: dict[str, int] = {}
+_WEIGHTS: dict[str, tuple[float, ...]] = {
+    "s1.depth": (1, 9, 81),
+    "s2.depth": (1, 9, 81),
+    "s3.depth": (1, 9, 81),
+    "s4.depth": (1, 9, 81),
+    "s5.depth": (1, 9, 81),
+}
 
 # The multiply-adds of each block for one image.
-_MACS: dict[str, list[_Table]] = {
+_MACS: dict[str, list[Table]] = {
     "stem": [_table([216, 432, 432, 432, 648, 648, 648, 864, 864], "width", times=[_AREA_112])],
     "first": [_table([136, 272, 272, 272, 600, 600, 600, 800, 800], "width", times=[_AREA_112])],
-    # spaces/mcunet.ofa:16
     "s1.0": [
         _table(
             [
@@ -276,45 +553,28 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_56],
         ),
     ],
-    "s1.2": [
-        _table(
-            [
-                [600, 800, 1200, 984, 1312, 1968, 1560, 2080, 3120],
-                [600, 800, 1200, 984, 1312, 1968, 1560, 2080, 3120],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-            ],
-            "width",
-            "s1.2.kernel",
-            "s1.2.expand",
-            times=[_AREA_56, _S1_2],
-        ),
-    ],
-    "s1.3": [
-        _table(
-            [
-                [600, 800, 1200, 984, 1312, 1968, 1560, 2080, 3120],
-                [600, 800, 1200, 984, 1312, 1968, 1560, 2080, 3120],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-            ],
-            "width",
-            "s1.3.kernel",
-            "s1.3.expand",
-            times=[_AREA_56, _S1_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:17
+    **{
+        f"s1.{i}": [
+            _table(
+                [
+                    [600, 800, 1200, 984, 1312, 1968, 1560, 2080, 3120],
+                    [600, 800, 1200, 984, 1312, 1968, 1560, 2080, 3120],
+                    [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
+                    [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
+                    [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
+                    [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
+                    [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
+                    [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
+                    [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
+                ],
+                "width",
+                f"s1.{i}.kernel",
+                f"s1.{i}.expand",
+                times=[_AREA_56, _exists("s1", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s2.0": [
         _table(
             [
@@ -363,45 +623,28 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_28],
         ),
     ],
-    "s2.2": [
-        _table(
-            [
-                [600, 800, 1200, 984, 1312, 1968, 1560, 2080, 3120],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
-                [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
-                [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
-                [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
-            ],
-            "width",
-            "s2.2.kernel",
-            "s2.2.expand",
-            times=[_AREA_28, _S2_2],
-        ),
-    ],
-    "s2.3": [
-        _table(
-            [
-                [600, 800, 1200, 984, 1312, 1968, 1560, 2080, 3120],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
-                [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
-                [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
-                [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
-            ],
-            "width",
-            "s2.3.kernel",
-            "s2.3.expand",
-            times=[_AREA_28, _S2_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:18
+    **{
+        f"s2.{i}": [
+            _table(
+                [
+                    [600, 800, 1200, 984, 1312, 1968, 1560, 2080, 3120],
+                    [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
+                    [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
+                    [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
+                    [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
+                    [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
+                    [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
+                    [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
+                    [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
+                ],
+                "width",
+                f"s2.{i}.kernel",
+                f"s2.{i}.expand",
+                times=[_AREA_28, _exists("s2", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s3.0": [
         _table(
             [
@@ -450,45 +693,28 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_14],
         ),
     ],
-    "s3.2": [
-        _table(
-            [
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
-                [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
-                [15120, 20160, 30240, 17424, 23232, 34848, 20880, 27840, 41760],
-                [20328, 27104, 40656, 23016, 30688, 46032, 27048, 36064, 54096],
-                [26304, 35072, 52608, 29376, 39168, 58752, 33984, 45312, 67968],
-                [33048, 44064, 66096, 36504, 48672, 73008, 41688, 55584, 83376],
-                [40560, 54080, 81120, 44400, 59200, 88800, 50160, 66880, 100320],
-            ],
-            "width",
-            "s3.2.kernel",
-            "s3.2.expand",
-            times=[_AREA_14, _S3_2],
-        ),
-    ],
-    "s3.3": [
-        _table(
-            [
-                [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
-                [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
-                [15120, 20160, 30240, 17424, 23232, 34848, 20880, 27840, 41760],
-                [20328, 27104, 40656, 23016, 30688, 46032, 27048, 36064, 54096],
-                [26304, 35072, 52608, 29376, 39168, 58752, 33984, 45312, 67968],
-                [33048, 44064, 66096, 36504, 48672, 73008, 41688, 55584, 83376],
-                [40560, 54080, 81120, 44400, 59200, 88800, 50160, 66880, 100320],
-            ],
-            "width",
-            "s3.3.kernel",
-            "s3.3.expand",
-            times=[_AREA_14, _S3_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:19
+    **{
+        f"s3.{i}": [
+            _table(
+                [
+                    [1968, 2624, 3936, 2736, 3648, 5472, 3888, 5184, 7776],
+                    [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
+                    [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
+                    [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
+                    [15120, 20160, 30240, 17424, 23232, 34848, 20880, 27840, 41760],
+                    [20328, 27104, 40656, 23016, 30688, 46032, 27048, 36064, 54096],
+                    [26304, 35072, 52608, 29376, 39168, 58752, 33984, 45312, 67968],
+                    [33048, 44064, 66096, 36504, 48672, 73008, 41688, 55584, 83376],
+                    [40560, 54080, 81120, 44400, 59200, 88800, 50160, 66880, 100320],
+                ],
+                "width",
+                f"s3.{i}.kernel",
+                f"s3.{i}.expand",
+                times=[_AREA_14, _exists("s3", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s4.0": [
         _table(
             [
@@ -527,45 +753,28 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_14],
         ),
     ],
-    "s4.2": [
-        _table(
-            [
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
-                [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
-                [15120, 20160, 30240, 17424, 23232, 34848, 20880, 27840, 41760],
-                [20328, 27104, 40656, 23016, 30688, 46032, 27048, 36064, 54096],
-                [26304, 35072, 52608, 29376, 39168, 58752, 33984, 45312, 67968],
-                [40560, 54080, 81120, 44400, 59200, 88800, 50160, 66880, 100320],
-                [48840, 65120, 97680, 53064, 70752, 106128, 59400, 79200, 118800],
-                [57888, 77184, 115776, 62496, 83328, 124992, 69408, 92544, 138816],
-            ],
-            "width",
-            "s4.2.kernel",
-            "s4.2.expand",
-            times=[_AREA_14, _S4_2],
-        ),
-    ],
-    "s4.3": [
-        _table(
-            [
-                [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
-                [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
-                [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
-                [15120, 20160, 30240, 17424, 23232, 34848, 20880, 27840, 41760],
-                [20328, 27104, 40656, 23016, 30688, 46032, 27048, 36064, 54096],
-                [26304, 35072, 52608, 29376, 39168, 58752, 33984, 45312, 67968],
-                [40560, 54080, 81120, 44400, 59200, 88800, 50160, 66880, 100320],
-                [48840, 65120, 97680, 53064, 70752, 106128, 59400, 79200, 118800],
-                [57888, 77184, 115776, 62496, 83328, 124992, 69408, 92544, 138816],
-            ],
-            "width",
-            "s4.3.kernel",
-            "s4.3.expand",
-            times=[_AREA_14, _S4_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:20
+    **{
+        f"s4.{i}": [
+            _table(
+                [
+                    [4104, 5472, 8208, 5256, 7008, 10512, 6984, 9312, 13968],
+                    [7008, 9344, 14016, 8544, 11392, 17088, 10848, 14464, 21696],
+                    [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
+                    [15120, 20160, 30240, 17424, 23232, 34848, 20880, 27840, 41760],
+                    [20328, 27104, 40656, 23016, 30688, 46032, 27048, 36064, 54096],
+                    [26304, 35072, 52608, 29376, 39168, 58752, 33984, 45312, 67968],
+                    [40560, 54080, 81120, 44400, 59200, 88800, 50160, 66880, 100320],
+                    [48840, 65120, 97680, 53064, 70752, 106128, 59400, 79200, 118800],
+                    [57888, 77184, 115776, 62496, 83328, 124992, 69408, 92544, 138816],
+                ],
+                "width",
+                f"s4.{i}.kernel",
+                f"s4.{i}.expand",
+                times=[_AREA_14, _exists("s4", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s5.0": [
         _table(
             [
@@ -614,45 +823,28 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_7],
         ),
     ],
-    "s5.2": [
-        _table(
-            [
-                [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
-                [20328, 27104, 40656, 23016, 30688, 46032, 27048, 36064, 54096],
-                [40560, 54080, 81120, 44400, 59200, 88800, 50160, 66880, 100320],
-                [57888, 77184, 115776, 62496, 83328, 124992, 69408, 92544, 138816],
-                [78288, 104384, 156576, 83664, 111552, 167328, 91728, 122304, 183456],
-                [114648, 152864, 229296, 121176, 161568, 242352, 130968, 174624, 261936],
-                [142728, 190304, 285456, 150024, 200032, 300048, 160968, 214624, 321936],
-                [190608, 254144, 381216, 199056, 265408, 398112, 211728, 282304, 423456],
-                [226368, 301824, 452736, 235584, 314112, 471168, 249408, 332544, 498816],
-            ],
-            "width",
-            "s5.2.kernel",
-            "s5.2.expand",
-            times=[_AREA_7, _S5_2],
-        ),
-    ],
-    "s5.3": [
-        _table(
-            [
-                [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
-                [20328, 27104, 40656, 23016, 30688, 46032, 27048, 36064, 54096],
-                [40560, 54080, 81120, 44400, 59200, 88800, 50160, 66880, 100320],
-                [57888, 77184, 115776, 62496, 83328, 124992, 69408, 92544, 138816],
-                [78288, 104384, 156576, 83664, 111552, 167328, 91728, 122304, 183456],
-                [114648, 152864, 229296, 121176, 161568, 242352, 130968, 174624, 261936],
-                [142728, 190304, 285456, 150024, 200032, 300048, 160968, 214624, 321936],
-                [190608, 254144, 381216, 199056, 265408, 398112, 211728, 282304, 423456],
-                [226368, 301824, 452736, 235584, 314112, 471168, 249408, 332544, 498816],
-            ],
-            "width",
-            "s5.3.kernel",
-            "s5.3.expand",
-            times=[_AREA_7, _S5_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:21
+    **{
+        f"s5.{i}": [
+            _table(
+                [
+                    [10680, 14240, 21360, 12600, 16800, 25200, 15480, 20640, 30960],
+                    [20328, 27104, 40656, 23016, 30688, 46032, 27048, 36064, 54096],
+                    [40560, 54080, 81120, 44400, 59200, 88800, 50160, 66880, 100320],
+                    [57888, 77184, 115776, 62496, 83328, 124992, 69408, 92544, 138816],
+                    [78288, 104384, 156576, 83664, 111552, 167328, 91728, 122304, 183456],
+                    [114648, 152864, 229296, 121176, 161568, 242352, 130968, 174624, 261936],
+                    [142728, 190304, 285456, 150024, 200032, 300048, 160968, 214624, 321936],
+                    [190608, 254144, 381216, 199056, 265408, 398112, 211728, 282304, 423456],
+                    [226368, 301824, 452736, 235584, 314112, 471168, 249408, 332544, 498816],
+                ],
+                "width",
+                f"s5.{i}.kernel",
+                f"s5.{i}.expand",
+                times=[_AREA_7, _exists("s5", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s6.0": [
         _table(
             [
@@ -672,12 +864,11 @@ _MACS: dict[str, list[_Table]] = {
             times=[_AREA_7],
         ),
     ],
-    # spaces/mcunet.ofa:22
     "mix.0": [
         _table(
             [16384, 36864, 65536, 102400, 147456, 200704, 262144, 331776, 409600],
             "width",
-            times=[_AREA_7, _MIX_0],
+            times=[_AREA_7, _exists("mix", 0)],
         ),
     ],
     "head": [
@@ -692,12 +883,12 @@ _MACS: dict[str, list[_Table]] = {
         ),
     ],
 }
+_macs = Lookup(_DIMS, each(_MACS), np.add)
 
 # The parameters of each block.
-_PARAMS: dict[str, list[_Table]] = {
+_PARAMS: dict[str, list[Table]] = {
     "stem": [_table([232, 464, 464, 464, 696, 696, 696, 928, 928], "width")],
     "first": [_table([168, 320, 320, 320, 680, 680, 680, 896, 896], "width")],
-    # spaces/mcunet.ofa:16
     "s1.0": [
         _table(
             [
@@ -732,45 +923,28 @@ _PARAMS: dict[str, list[_Table]] = {
             "s1.1.expand",
         ),
     ],
-    "s1.2": [
-        _table(
-            [
-                [712, 944, 1408, 1096, 1456, 2176, 1672, 2224, 3328],
-                [712, 944, 1408, 1096, 1456, 2176, 1672, 2224, 3328],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-            ],
-            "width",
-            "s1.2.kernel",
-            "s1.2.expand",
-            times=[_S1_2],
-        ),
-    ],
-    "s1.3": [
-        _table(
-            [
-                [712, 944, 1408, 1096, 1456, 2176, 1672, 2224, 3328],
-                [712, 944, 1408, 1096, 1456, 2176, 1672, 2224, 3328],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-            ],
-            "width",
-            "s1.3.kernel",
-            "s1.3.expand",
-            times=[_S1_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:17
+    **{
+        f"s1.{i}": [
+            _table(
+                [
+                    [712, 944, 1408, 1096, 1456, 2176, 1672, 2224, 3328],
+                    [712, 944, 1408, 1096, 1456, 2176, 1672, 2224, 3328],
+                    [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
+                    [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
+                    [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
+                    [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
+                    [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
+                    [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
+                    [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
+                ],
+                "width",
+                f"s1.{i}.kernel",
+                f"s1.{i}.expand",
+                times=[_exists("s1", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s2.0": [
         _table(
             [
@@ -807,45 +981,28 @@ _PARAMS: dict[str, list[_Table]] = {
             "s2.1.expand",
         ),
     ],
-    "s2.2": [
-        _table(
-            [
-                [712, 944, 1408, 1096, 1456, 2176, 1672, 2224, 3328],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
-                [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
-                [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
-                [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
-            ],
-            "width",
-            "s2.2.kernel",
-            "s2.2.expand",
-            times=[_S2_2],
-        ),
-    ],
-    "s2.3": [
-        _table(
-            [
-                [712, 944, 1408, 1096, 1456, 2176, 1672, 2224, 3328],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
-                [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
-                [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
-                [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
-            ],
-            "width",
-            "s2.3.kernel",
-            "s2.3.expand",
-            times=[_S2_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:18
+    **{
+        f"s2.{i}": [
+            _table(
+                [
+                    [712, 944, 1408, 1096, 1456, 2176, 1672, 2224, 3328],
+                    [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
+                    [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
+                    [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
+                    [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
+                    [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
+                    [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
+                    [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
+                    [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
+                ],
+                "width",
+                f"s2.{i}.kernel",
+                f"s2.{i}.expand",
+                times=[_exists("s2", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s3.0": [
         _table(
             [
@@ -882,45 +1039,28 @@ _PARAMS: dict[str, list[_Table]] = {
             "s3.1.expand",
         ),
     ],
-    "s3.2": [
-        _table(
-            [
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
-                [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
-                [15792, 21024, 31488, 18096, 24096, 36096, 21552, 28704, 43008],
-                [21112, 28112, 42112, 23800, 31696, 47488, 27832, 37072, 55552],
-                [27200, 36224, 54272, 30272, 40320, 60416, 34880, 46464, 69632],
-                [34056, 45360, 67968, 37512, 49968, 74880, 42696, 56880, 85248],
-                [41680, 55520, 83200, 45520, 60640, 90880, 51280, 68320, 102400],
-            ],
-            "width",
-            "s3.2.kernel",
-            "s3.2.expand",
-            times=[_S3_2],
-        ),
-    ],
-    "s3.3": [
-        _table(
-            [
-                [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
-                [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
-                [15792, 21024, 31488, 18096, 24096, 36096, 21552, 28704, 43008],
-                [21112, 28112, 42112, 23800, 31696, 47488, 27832, 37072, 55552],
-                [27200, 36224, 54272, 30272, 40320, 60416, 34880, 46464, 69632],
-                [34056, 45360, 67968, 37512, 49968, 74880, 42696, 56880, 85248],
-                [41680, 55520, 83200, 45520, 60640, 90880, 51280, 68320, 102400],
-            ],
-            "width",
-            "s3.3.kernel",
-            "s3.3.expand",
-            times=[_S3_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:19
+    **{
+        f"s3.{i}": [
+            _table(
+                [
+                    [2192, 2912, 4352, 2960, 3936, 5888, 4112, 5472, 8192],
+                    [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
+                    [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
+                    [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
+                    [15792, 21024, 31488, 18096, 24096, 36096, 21552, 28704, 43008],
+                    [21112, 28112, 42112, 23800, 31696, 47488, 27832, 37072, 55552],
+                    [27200, 36224, 54272, 30272, 40320, 60416, 34880, 46464, 69632],
+                    [34056, 45360, 67968, 37512, 49968, 74880, 42696, 56880, 85248],
+                    [41680, 55520, 83200, 45520, 60640, 90880, 51280, 68320, 102400],
+                ],
+                "width",
+                f"s3.{i}.kernel",
+                f"s3.{i}.expand",
+                times=[_exists("s3", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s4.0": [
         _table(
             [
@@ -957,45 +1097,28 @@ _PARAMS: dict[str, list[_Table]] = {
             "s4.1.expand",
         ),
     ],
-    "s4.2": [
-        _table(
-            [
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
-                [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
-                [15792, 21024, 31488, 18096, 24096, 36096, 21552, 28704, 43008],
-                [21112, 28112, 42112, 23800, 31696, 47488, 27832, 37072, 55552],
-                [27200, 36224, 54272, 30272, 40320, 60416, 34880, 46464, 69632],
-                [41680, 55520, 83200, 45520, 60640, 90880, 51280, 68320, 102400],
-                [50072, 66704, 99968, 54296, 72336, 108416, 60632, 80784, 121088],
-                [59232, 78912, 118272, 63840, 85056, 127488, 70752, 94272, 141312],
-            ],
-            "width",
-            "s4.2.kernel",
-            "s4.2.expand",
-            times=[_S4_2],
-        ),
-    ],
-    "s4.3": [
-        _table(
-            [
-                [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
-                [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
-                [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
-                [15792, 21024, 31488, 18096, 24096, 36096, 21552, 28704, 43008],
-                [21112, 28112, 42112, 23800, 31696, 47488, 27832, 37072, 55552],
-                [27200, 36224, 54272, 30272, 40320, 60416, 34880, 46464, 69632],
-                [41680, 55520, 83200, 45520, 60640, 90880, 51280, 68320, 102400],
-                [50072, 66704, 99968, 54296, 72336, 108416, 60632, 80784, 121088],
-                [59232, 78912, 118272, 63840, 85056, 127488, 70752, 94272, 141312],
-            ],
-            "width",
-            "s4.3.kernel",
-            "s4.3.expand",
-            times=[_S4_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:20
+    **{
+        f"s4.{i}": [
+            _table(
+                [
+                    [4440, 5904, 8832, 5592, 7440, 11136, 7320, 9744, 14592],
+                    [7456, 9920, 14848, 8992, 11968, 17920, 11296, 15040, 22528],
+                    [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
+                    [15792, 21024, 31488, 18096, 24096, 36096, 21552, 28704, 43008],
+                    [21112, 28112, 42112, 23800, 31696, 47488, 27832, 37072, 55552],
+                    [27200, 36224, 54272, 30272, 40320, 60416, 34880, 46464, 69632],
+                    [41680, 55520, 83200, 45520, 60640, 90880, 51280, 68320, 102400],
+                    [50072, 66704, 99968, 54296, 72336, 108416, 60632, 80784, 121088],
+                    [59232, 78912, 118272, 63840, 85056, 127488, 70752, 94272, 141312],
+                ],
+                "width",
+                f"s4.{i}.kernel",
+                f"s4.{i}.expand",
+                times=[_exists("s4", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s5.0": [
         _table(
             [
@@ -1032,45 +1155,28 @@ _PARAMS: dict[str, list[_Table]] = {
             "s5.1.expand",
         ),
     ],
-    "s5.2": [
-        _table(
-            [
-                [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
-                [21112, 28112, 42112, 23800, 31696, 47488, 27832, 37072, 55552],
-                [41680, 55520, 83200, 45520, 60640, 90880, 51280, 68320, 102400],
-                [59232, 78912, 118272, 63840, 85056, 127488, 70752, 94272, 141312],
-                [79856, 106400, 159488, 85232, 113568, 170240, 93296, 124320, 186368],
-                [116552, 155312, 232832, 123080, 164016, 245888, 132872, 177072, 265472],
-                [144856, 193040, 289408, 152152, 202768, 304000, 163096, 217360, 325888],
-                [193072, 257312, 385792, 201520, 268576, 402688, 214192, 285472, 428032],
-                [229056, 305280, 457728, 238272, 317568, 476160, 252096, 336000, 503808],
-            ],
-            "width",
-            "s5.2.kernel",
-            "s5.2.expand",
-            times=[_S5_2],
-        ),
-    ],
-    "s5.3": [
-        _table(
-            [
-                [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
-                [21112, 28112, 42112, 23800, 31696, 47488, 27832, 37072, 55552],
-                [41680, 55520, 83200, 45520, 60640, 90880, 51280, 68320, 102400],
-                [59232, 78912, 118272, 63840, 85056, 127488, 70752, 94272, 141312],
-                [79856, 106400, 159488, 85232, 113568, 170240, 93296, 124320, 186368],
-                [116552, 155312, 232832, 123080, 164016, 245888, 132872, 177072, 265472],
-                [144856, 193040, 289408, 152152, 202768, 304000, 163096, 217360, 325888],
-                [193072, 257312, 385792, 201520, 268576, 402688, 214192, 285472, 428032],
-                [229056, 305280, 457728, 238272, 317568, 476160, 252096, 336000, 503808],
-            ],
-            "width",
-            "s5.3.kernel",
-            "s5.3.expand",
-            times=[_S5_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:21
+    **{
+        f"s5.{i}": [
+            _table(
+                [
+                    [11240, 14960, 22400, 13160, 17520, 26240, 16040, 21360, 32000],
+                    [21112, 28112, 42112, 23800, 31696, 47488, 27832, 37072, 55552],
+                    [41680, 55520, 83200, 45520, 60640, 90880, 51280, 68320, 102400],
+                    [59232, 78912, 118272, 63840, 85056, 127488, 70752, 94272, 141312],
+                    [79856, 106400, 159488, 85232, 113568, 170240, 93296, 124320, 186368],
+                    [116552, 155312, 232832, 123080, 164016, 245888, 132872, 177072, 265472],
+                    [144856, 193040, 289408, 152152, 202768, 304000, 163096, 217360, 325888],
+                    [193072, 257312, 385792, 201520, 268576, 402688, 214192, 285472, 428032],
+                    [229056, 305280, 457728, 238272, 317568, 476160, 252096, 336000, 503808],
+                ],
+                "width",
+                f"s5.{i}.kernel",
+                f"s5.{i}.expand",
+                times=[_exists("s5", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s6.0": [
         _table(
             [
@@ -1089,12 +1195,11 @@ _PARAMS: dict[str, list[_Table]] = {
             "s6.0.expand",
         ),
     ],
-    # spaces/mcunet.ofa:22
     "mix.0": [
         _table(
             [16896, 37632, 66560, 103680, 148992, 202496, 264192, 334080, 412160],
             "width",
-            times=[_MIX_0],
+            times=[_exists("mix", 0)],
         ),
     ],
     "head": [
@@ -1109,9 +1214,10 @@ _PARAMS: dict[str, list[_Table]] = {
         ),
     ],
 }
+_params = Lookup(_DIMS, each(_PARAMS), np.add)
 
 # Elements in memory while an op runs, for those ops that can need the most.
-_PEAK: dict[str, list[_Table]] = {
+_PEAK: dict[str, list[Table]] = {
     "s1.0.expand": [
         _table(
             [
@@ -1154,38 +1260,30 @@ _PEAK: dict[str, list[_Table]] = {
             times=[_AREA_56],
         ),
     ],
-    "s1.2.depthwise": [
-        _table(
-            [
-                [56, 72, 104, 56, 72, 104, 112, 144, 208, 112, 144, 208, 112, 144, 208],
-                [112, 144, 208, 168, 216, 312, 168, 216, 312, 168, 216, 312],
-            ],
-            "width",
-            "s1.2.expand",
-            times=[_AREA_56, _S1_2],
-        ),
-    ],
-    "s1.3.depthwise": [
-        _table(
-            [
-                [56, 72, 104, 56, 72, 104, 112, 144, 208, 112, 144, 208, 112, 144, 208],
-                [112, 144, 208, 168, 216, 312, 168, 216, 312, 168, 216, 312],
-            ],
-            "width",
-            "s1.3.expand",
-            times=[_AREA_56, _S1_3],
-        ),
-    ],
+    **{
+        f"s1.{i}.depthwise": [
+            _table(
+                [
+                    [56, 72, 104, 56, 72, 104, 112, 144, 208, 112, 144, 208, 112, 144, 208],
+                    [112, 144, 208, 168, 216, 312, 168, 216, 312, 168, 216, 312],
+                ],
+                "width",
+                f"s1.{i}.expand",
+                times=[_AREA_56, _exists("s1", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
 }
+_peak = Lookup(_DIMS, sums(_PEAK), np.maximum)
 
 # Bytes that tflite-micro keeps for each block beside activations, in int8.
-_KEPT: dict[str, list[_Table]] = {
+_KEPT: dict[str, list[Table]] = {
     "stem": [_table([308, 372, 372, 372, 436, 436, 436, 500, 500], "width")],
     "first": [
         _table([616, 680, 680, 680, 808, 808, 808, 872, 872], "width"),
         _table([163], times=[_IF_WIDTH]),
     ],
-    # spaces/mcunet.ofa:16
     "s1.0": [
         _table(
             [
@@ -1208,31 +1306,21 @@ _KEPT: dict[str, list[_Table]] = {
             "s1.1.expand",
         ),
     ],
-    "s1.2": [
-        _table(
-            [
-                [1343, 1471, 1727, 1343, 1471, 1727, 1791, 2047, 2559, 1791, 2047, 2559],
-                [1791, 2047, 2559, 1791, 2047, 2559, 2239, 2623, 3391, 2239, 2623, 3391],
-                [2239, 2623, 3391],
-            ],
-            "width",
-            "s1.2.expand",
-            times=[_S1_2],
-        ),
-    ],
-    "s1.3": [
-        _table(
-            [
-                [1343, 1471, 1727, 1343, 1471, 1727, 1791, 2047, 2559, 1791, 2047, 2559],
-                [1791, 2047, 2559, 1791, 2047, 2559, 2239, 2623, 3391, 2239, 2623, 3391],
-                [2239, 2623, 3391],
-            ],
-            "width",
-            "s1.3.expand",
-            times=[_S1_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:17
+    **{
+        f"s1.{i}": [
+            _table(
+                [
+                    [1343, 1471, 1727, 1343, 1471, 1727, 1791, 2047, 2559, 1791, 2047, 2559],
+                    [1791, 2047, 2559, 1791, 2047, 2559, 2239, 2623, 3391, 2239, 2623, 3391],
+                    [2239, 2623, 3391],
+                ],
+                "width",
+                f"s1.{i}.expand",
+                times=[_exists("s1", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s2.0": [
         _table(
             [
@@ -1255,31 +1343,21 @@ _KEPT: dict[str, list[_Table]] = {
             "s2.1.expand",
         ),
     ],
-    "s2.2": [
-        _table(
-            [
-                [1343, 1471, 1727, 1791, 2047, 2559, 1791, 2047, 2559, 2239, 2623, 3391],
-                [2239, 2623, 3391, 2687, 3199, 4223, 2687, 3199, 4223, 3135, 3775, 5055],
-                [3135, 3775, 5055],
-            ],
-            "width",
-            "s2.2.expand",
-            times=[_S2_2],
-        ),
-    ],
-    "s2.3": [
-        _table(
-            [
-                [1343, 1471, 1727, 1791, 2047, 2559, 1791, 2047, 2559, 2239, 2623, 3391],
-                [2239, 2623, 3391, 2687, 3199, 4223, 2687, 3199, 4223, 3135, 3775, 5055],
-                [3135, 3775, 5055],
-            ],
-            "width",
-            "s2.3.expand",
-            times=[_S2_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:18
+    **{
+        f"s2.{i}": [
+            _table(
+                [
+                    [1343, 1471, 1727, 1791, 2047, 2559, 1791, 2047, 2559, 2239, 2623, 3391],
+                    [2239, 2623, 3391, 2687, 3199, 4223, 2687, 3199, 4223, 3135, 3775, 5055],
+                    [3135, 3775, 5055],
+                ],
+                "width",
+                f"s2.{i}.expand",
+                times=[_exists("s2", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s3.0": [
         _table(
             [
@@ -1302,31 +1380,21 @@ _KEPT: dict[str, list[_Table]] = {
             "s3.1.expand",
         ),
     ],
-    "s3.2": [
-        _table(
-            [
-                [1791, 2047, 2559, 2239, 2623, 3391, 2687, 3199, 4223, 3135, 3775, 5055],
-                [3583, 4351, 5887, 4031, 4927, 6719, 4479, 5503, 7551, 4927, 6079, 8383],
-                [5375, 6655, 9215],
-            ],
-            "width",
-            "s3.2.expand",
-            times=[_S3_2],
-        ),
-    ],
-    "s3.3": [
-        _table(
-            [
-                [1791, 2047, 2559, 2239, 2623, 3391, 2687, 3199, 4223, 3135, 3775, 5055],
-                [3583, 4351, 5887, 4031, 4927, 6719, 4479, 5503, 7551, 4927, 6079, 8383],
-                [5375, 6655, 9215],
-            ],
-            "width",
-            "s3.3.expand",
-            times=[_S3_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:19
+    **{
+        f"s3.{i}": [
+            _table(
+                [
+                    [1791, 2047, 2559, 2239, 2623, 3391, 2687, 3199, 4223, 3135, 3775, 5055],
+                    [3583, 4351, 5887, 4031, 4927, 6719, 4479, 5503, 7551, 4927, 6079, 8383],
+                    [5375, 6655, 9215],
+                ],
+                "width",
+                f"s3.{i}.expand",
+                times=[_exists("s3", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s4.0": [
         _table(
             [
@@ -1349,31 +1417,21 @@ _KEPT: dict[str, list[_Table]] = {
             "s4.1.expand",
         ),
     ],
-    "s4.2": [
-        _table(
-            [
-                [2239, 2623, 3391, 2687, 3199, 4223, 3135, 3775, 5055],
-                [3583, 4351, 5887, 4031, 4927, 6719, 4479, 5503, 7551],
-                [5375, 6655, 9215, 5823, 7231, 10047, 6271, 7807, 10879],
-            ],
-            "width",
-            "s4.2.expand",
-            times=[_S4_2],
-        ),
-    ],
-    "s4.3": [
-        _table(
-            [
-                [2239, 2623, 3391, 2687, 3199, 4223, 3135, 3775, 5055],
-                [3583, 4351, 5887, 4031, 4927, 6719, 4479, 5503, 7551],
-                [5375, 6655, 9215, 5823, 7231, 10047, 6271, 7807, 10879],
-            ],
-            "width",
-            "s4.3.expand",
-            times=[_S4_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:20
+    **{
+        f"s4.{i}": [
+            _table(
+                [
+                    [2239, 2623, 3391, 2687, 3199, 4223, 3135, 3775, 5055],
+                    [3583, 4351, 5887, 4031, 4927, 6719, 4479, 5503, 7551],
+                    [5375, 6655, 9215, 5823, 7231, 10047, 6271, 7807, 10879],
+                ],
+                "width",
+                f"s4.{i}.expand",
+                times=[_exists("s4", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s5.0": [
         _table(
             [
@@ -1396,31 +1454,21 @@ _KEPT: dict[str, list[_Table]] = {
             "s5.1.expand",
         ),
     ],
-    "s5.2": [
-        _table(
-            [
-                [3135, 3775, 5055, 4031, 4927, 6719, 5375, 6655, 9215],
-                [6271, 7807, 10879, 7167, 8959, 12543, 8511, 10687, 15039],
-                [9407, 11839, 16703, 10751, 13567, 19199, 11647, 14719, 20863],
-            ],
-            "width",
-            "s5.2.expand",
-            times=[_S5_2],
-        ),
-    ],
-    "s5.3": [
-        _table(
-            [
-                [3135, 3775, 5055, 4031, 4927, 6719, 5375, 6655, 9215],
-                [6271, 7807, 10879, 7167, 8959, 12543, 8511, 10687, 15039],
-                [9407, 11839, 16703, 10751, 13567, 19199, 11647, 14719, 20863],
-            ],
-            "width",
-            "s5.3.expand",
-            times=[_S5_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:21
+    **{
+        f"s5.{i}": [
+            _table(
+                [
+                    [3135, 3775, 5055, 4031, 4927, 6719, 5375, 6655, 9215],
+                    [6271, 7807, 10879, 7167, 8959, 12543, 8511, 10687, 15039],
+                    [9407, 11839, 16703, 10751, 13567, 19199, 11647, 14719, 20863],
+                ],
+                "width",
+                f"s5.{i}.expand",
+                times=[_exists("s5", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s6.0": [
         _table(
             [
@@ -1432,22 +1480,25 @@ _KEPT: dict[str, list[_Table]] = {
             "s6.0.expand",
         ),
     ],
-    # spaces/mcunet.ofa:22
     "mix.0": [
-        _table([2292, 3316, 4340, 5364, 6388, 7412, 8436, 9460, 10484], "width", times=[_MIX_0]),
+        _table(
+            [2292, 3316, 4340, 5364, 6388, 7412, 8436, 9460, 10484],
+            "width",
+            times=[_exists("mix", 0)],
+        ),
     ],
     "pool": [_table([184])],
     "head": [_table([8244])],
 }
+_kept = Lookup(_DIMS, each(_KEPT), np.add)
 
 # Bytes of each block in a .tflite of int8.
-_FILE: dict[str, list[_Table]] = {
+_FILE: dict[str, list[Table]] = {
     "stem": [_table([791, 1287, 1287, 1287, 1783, 1783, 1783, 2279, 2279], "width")],
     "first": [
         _table([950, 1198, 1198, 1198, 1750, 1750, 1750, 2062, 2062], "width"),
         _table([126], times=[_IF_WIDTH]),
     ],
-    # spaces/mcunet.ofa:16
     "s1.0": [
         _table(
             [
@@ -1484,45 +1535,28 @@ _FILE: dict[str, list[_Table]] = {
             "s1.1.expand",
         ),
     ],
-    "s1.2": [
-        _table(
-            [
-                [2395, 2819, 3667, 2779, 3331, 4435, 3355, 4099, 5587],
-                [2395, 2819, 3667, 2779, 3331, 4435, 3355, 4099, 5587],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-            ],
-            "width",
-            "s1.2.kernel",
-            "s1.2.expand",
-            times=[_S1_2],
-        ),
-    ],
-    "s1.3": [
-        _table(
-            [
-                [2395, 2819, 3667, 2779, 3331, 4435, 3355, 4099, 5587],
-                [2395, 2819, 3667, 2779, 3331, 4435, 3355, 4099, 5587],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-            ],
-            "width",
-            "s1.3.kernel",
-            "s1.3.expand",
-            times=[_S1_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:17
+    **{
+        f"s1.{i}": [
+            _table(
+                [
+                    [2395, 2819, 3667, 2779, 3331, 4435, 3355, 4099, 5587],
+                    [2395, 2819, 3667, 2779, 3331, 4435, 3355, 4099, 5587],
+                    [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
+                    [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
+                    [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
+                    [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
+                    [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
+                    [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
+                    [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
+                ],
+                "width",
+                f"s1.{i}.kernel",
+                f"s1.{i}.expand",
+                times=[_exists("s1", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s2.0": [
         _table(
             [
@@ -1559,45 +1593,28 @@ _FILE: dict[str, list[_Table]] = {
             "s2.1.expand",
         ),
     ],
-    "s2.2": [
-        _table(
-            [
-                [2395, 2819, 3667, 2779, 3331, 4435, 3355, 4099, 5587],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
-                [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
-                [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
-                [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
-            ],
-            "width",
-            "s2.2.kernel",
-            "s2.2.expand",
-            times=[_S2_2],
-        ),
-    ],
-    "s2.3": [
-        _table(
-            [
-                [2395, 2819, 3667, 2779, 3331, 4435, 3355, 4099, 5587],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
-                [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
-                [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
-                [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
-            ],
-            "width",
-            "s2.3.kernel",
-            "s2.3.expand",
-            times=[_S2_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:18
+    **{
+        f"s2.{i}": [
+            _table(
+                [
+                    [2395, 2819, 3667, 2779, 3331, 4435, 3355, 4099, 5587],
+                    [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
+                    [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
+                    [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
+                    [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
+                    [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
+                    [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
+                    [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
+                    [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
+                ],
+                "width",
+                f"s2.{i}.kernel",
+                f"s2.{i}.expand",
+                times=[_exists("s2", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s3.0": [
         _table(
             [
@@ -1634,45 +1651,28 @@ _FILE: dict[str, list[_Table]] = {
             "s3.1.expand",
         ),
     ],
-    "s3.2": [
-        _table(
-            [
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
-                [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
-                [20835, 27219, 39987, 23139, 30291, 44595, 26595, 34899, 51507],
-                [26827, 35171, 51859, 29515, 38755, 57235, 33547, 44131, 65299],
-                [33587, 44147, 65267, 36659, 48243, 71411, 41267, 54387, 80627],
-                [41115, 54147, 80211, 44571, 58755, 87123, 49755, 65667, 97491],
-                [49411, 65171, 96691, 53251, 70291, 104371, 59011, 77971, 115891],
-            ],
-            "width",
-            "s3.2.kernel",
-            "s3.2.expand",
-            times=[_S3_2],
-        ),
-    ],
-    "s3.3": [
-        _table(
-            [
-                [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
-                [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
-                [20835, 27219, 39987, 23139, 30291, 44595, 26595, 34899, 51507],
-                [26827, 35171, 51859, 29515, 38755, 57235, 33547, 44131, 65299],
-                [33587, 44147, 65267, 36659, 48243, 71411, 41267, 54387, 80627],
-                [41115, 54147, 80211, 44571, 58755, 87123, 49755, 65667, 97491],
-                [49411, 65171, 96691, 53251, 70291, 104371, 59011, 77971, 115891],
-            ],
-            "width",
-            "s3.3.kernel",
-            "s3.3.expand",
-            times=[_S3_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:19
+    **{
+        f"s3.{i}": [
+            _table(
+                [
+                    [4547, 5651, 7859, 5315, 6675, 9395, 6467, 8211, 11699],
+                    [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
+                    [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
+                    [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
+                    [20835, 27219, 39987, 23139, 30291, 44595, 26595, 34899, 51507],
+                    [26827, 35171, 51859, 29515, 38755, 57235, 33547, 44131, 65299],
+                    [33587, 44147, 65267, 36659, 48243, 71411, 41267, 54387, 80627],
+                    [41115, 54147, 80211, 44571, 58755, 87123, 49755, 65667, 97491],
+                    [49411, 65171, 96691, 53251, 70291, 104371, 59011, 77971, 115891],
+                ],
+                "width",
+                f"s3.{i}.kernel",
+                f"s3.{i}.expand",
+                times=[_exists("s3", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s4.0": [
         _table(
             [
@@ -1709,45 +1709,28 @@ _FILE: dict[str, list[_Table]] = {
             "s4.1.expand",
         ),
     ],
-    "s4.2": [
-        _table(
-            [
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
-                [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
-                [20835, 27219, 39987, 23139, 30291, 44595, 26595, 34899, 51507],
-                [26827, 35171, 51859, 29515, 38755, 57235, 33547, 44131, 65299],
-                [33587, 44147, 65267, 36659, 48243, 71411, 41267, 54387, 80627],
-                [49411, 65171, 96691, 53251, 70291, 104371, 59011, 77971, 115891],
-                [58475, 77219, 114707, 62699, 82851, 123155, 69035, 91299, 135827],
-                [68307, 90291, 134259, 72915, 96435, 143475, 79827, 105651, 157299],
-            ],
-            "width",
-            "s4.2.kernel",
-            "s4.2.expand",
-            times=[_S4_2],
-        ),
-    ],
-    "s4.3": [
-        _table(
-            [
-                [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
-                [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
-                [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
-                [20835, 27219, 39987, 23139, 30291, 44595, 26595, 34899, 51507],
-                [26827, 35171, 51859, 29515, 38755, 57235, 33547, 44131, 65299],
-                [33587, 44147, 65267, 36659, 48243, 71411, 41267, 54387, 80627],
-                [49411, 65171, 96691, 53251, 70291, 104371, 59011, 77971, 115891],
-                [58475, 77219, 114707, 62699, 82851, 123155, 69035, 91299, 135827],
-                [68307, 90291, 134259, 72915, 96435, 143475, 79827, 105651, 157299],
-            ],
-            "width",
-            "s4.3.kernel",
-            "s4.3.expand",
-            times=[_S4_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:20
+    **{
+        f"s4.{i}": [
+            _table(
+                [
+                    [7467, 9507, 13587, 8619, 11043, 15891, 10347, 13347, 19347],
+                    [11155, 14387, 20851, 12691, 16435, 23923, 14995, 19507, 28531],
+                    [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
+                    [20835, 27219, 39987, 23139, 30291, 44595, 26595, 34899, 51507],
+                    [26827, 35171, 51859, 29515, 38755, 57235, 33547, 44131, 65299],
+                    [33587, 44147, 65267, 36659, 48243, 71411, 41267, 54387, 80627],
+                    [49411, 65171, 96691, 53251, 70291, 104371, 59011, 77971, 115891],
+                    [58475, 77219, 114707, 62699, 82851, 123155, 69035, 91299, 135827],
+                    [68307, 90291, 134259, 72915, 96435, 143475, 79827, 105651, 157299],
+                ],
+                "width",
+                f"s4.{i}.kernel",
+                f"s4.{i}.expand",
+                times=[_exists("s4", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s5.0": [
         _table(
             [
@@ -1784,45 +1767,28 @@ _FILE: dict[str, list[_Table]] = {
             "s5.1.expand",
         ),
     ],
-    "s5.2": [
-        _table(
-            [
-                [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
-                [26827, 35171, 51859, 29515, 38755, 57235, 33547, 44131, 65299],
-                [49411, 65171, 96691, 53251, 70291, 104371, 59011, 77971, 115891],
-                [68307, 90291, 134259, 72915, 96435, 143475, 79827, 105651, 157299],
-                [90275, 119507, 177971, 95651, 126675, 188723, 103715, 137427, 204851],
-                [128987, 171011, 255059, 135515, 179715, 268115, 145307, 192771, 287699],
-                [158635, 210467, 314131, 165931, 220195, 328723, 176875, 234787, 350611],
-                [208867, 277331, 414259, 217315, 288595, 431155, 229987, 305491, 456499],
-                [246195, 327027, 488691, 255411, 339315, 507123, 269235, 357747, 534771],
-            ],
-            "width",
-            "s5.2.kernel",
-            "s5.2.expand",
-            times=[_S5_2],
-        ),
-    ],
-    "s5.3": [
-        _table(
-            [
-                [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
-                [26827, 35171, 51859, 29515, 38755, 57235, 33547, 44131, 65299],
-                [49411, 65171, 96691, 53251, 70291, 104371, 59011, 77971, 115891],
-                [68307, 90291, 134259, 72915, 96435, 143475, 79827, 105651, 157299],
-                [90275, 119507, 177971, 95651, 126675, 188723, 103715, 137427, 204851],
-                [128987, 171011, 255059, 135515, 179715, 268115, 145307, 192771, 287699],
-                [158635, 210467, 314131, 165931, 220195, 328723, 176875, 234787, 350611],
-                [208867, 277331, 414259, 217315, 288595, 431155, 229987, 305491, 456499],
-                [246195, 327027, 488691, 255411, 339315, 507123, 269235, 357747, 534771],
-            ],
-            "width",
-            "s5.3.kernel",
-            "s5.3.expand",
-            times=[_S5_3],
-        ),
-    ],
-    # spaces/mcunet.ofa:21
+    **{
+        f"s5.{i}": [
+            _table(
+                [
+                    [15611, 20291, 29651, 17531, 22851, 33491, 20411, 26691, 39251],
+                    [26827, 35171, 51859, 29515, 38755, 57235, 33547, 44131, 65299],
+                    [49411, 65171, 96691, 53251, 70291, 104371, 59011, 77971, 115891],
+                    [68307, 90291, 134259, 72915, 96435, 143475, 79827, 105651, 157299],
+                    [90275, 119507, 177971, 95651, 126675, 188723, 103715, 137427, 204851],
+                    [128987, 171011, 255059, 135515, 179715, 268115, 145307, 192771, 287699],
+                    [158635, 210467, 314131, 165931, 220195, 328723, 176875, 234787, 350611],
+                    [208867, 277331, 414259, 217315, 288595, 431155, 229987, 305491, 456499],
+                    [246195, 327027, 488691, 255411, 339315, 507123, 269235, 357747, 534771],
+                ],
+                "width",
+                f"s5.{i}.kernel",
+                f"s5.{i}.expand",
+                times=[_exists("s5", i)],
+            ),
+        ]
+        for i in range(2, 4)
+    },
     "s6.0": [
         _table(
             [
@@ -1841,12 +1807,11 @@ _FILE: dict[str, list[_Table]] = {
             "s6.0.expand",
         ),
     ],
-    # spaces/mcunet.ofa:22
     "mix.0": [
         _table(
             [20263, 42535, 72999, 111655, 158503, 213543, 276775, 348199, 427815],
             "width",
-            times=[_MIX_0],
+            times=[_exists("mix", 0)],
         ),
     ],
     "pool": [_table([200])],
@@ -1862,6 +1827,21 @@ _FILE: dict[str, list[_Table]] = {
         ),
     ],
 }
+_file = Lookup(_DIMS, each(_FILE), np.add)
+
+_MODEL = CostModel(
+    space=SPACE,
+    stages=_STAGES,
+    dims=_DIMS,
+    live=_LIVE,
+    requirements=_REQUIREMENTS,
+    draws=_DRAWS,
+    beside=_BESIDE,
+    weights=_WEIGHTS,
+    widths=_WIDTHS,
+)
+encode, decode = _MODEL.encode, _MODEL.decode
+sample, contains, matters = _MODEL.sample, _MODEL.contains, _MODEL.matters
 
 
 def macs(x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
@@ -1892,269 +1872,3 @@ def arena_bytes(x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
 def flash_bytes(x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """Return the bytes of each arch as a .tflite of int8."""
     return _file(x) + 2800
-
-
-def contains(x: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Return for each arch whether its choices exist and meet every requirement."""
-    x = _shaped(x)
-    inside = np.asarray(np.logical_and(x >= 0, x <= _LAST).all(axis=1))
-    rows = np.where(inside[:, None], x, 0).astype(np.uint8)
-    for _, condition in _REQUIREMENTS:
-        inside &= _holds(condition, rows)
-    return inside
-
-
-def sample(n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return ``n`` archs drawn uniformly from the distinct subnets."""
-    x = np.zeros((n, len(DIMS)), np.uint8)
-    for name, parents, weights in _DRAWS:
-        row = np.zeros(n, np.intp)
-        for parent in map(DIMS.index, parents):
-            row = row * len(CHOICES[parent]) + x[:, parent]
-        d = DIMS.index(name)
-        rows = np.hstack(weights).astype(np.float64).reshape(-1, len(CHOICES[d]))
-        bounds = np.cumsum(rows, axis=1)
-        ticket = rng.random(n)
-        for bound in (bounds / bounds[:, -1:]).T[:-1]:
-            x[:, d] += ticket >= bound[row]
-    return x
-
-
-def encode(archs: Sequence[Mapping[str, Any]]) -> NDArray[np.uint8]:
-    """Return archs that are written as in arch.json; raise ValueError for one outside the space."""
-    if isinstance(archs, Mapping):
-        raise ValueError("encode takes a list of archs, not one arch: write encode([arch])")
-    x = np.zeros((len(archs), len(DIMS)), np.uint8)
-    given = np.zeros(x.shape, np.bool_)
-    for i, arch in enumerate(archs):
-        _read(f"archs[{i}]", arch, x[i], given[i])
-    x = _settled(x)
-    for i, d in np.argwhere(_live(x) & ~given)[:1]:
-        path = _shown(f"archs[{i}]", _path(_DIMS[d]))
-        raise ValueError(f"{path} is missing: {_DIMS[d].key} is {_alternatives(CHOICES[d])}")
-    for text, condition in _REQUIREMENTS:
-        for i in np.flatnonzero(~_holds(condition, x))[:1]:
-            raise ValueError(f"archs[{i}]: the space requires {text}; change one of these values")
-    return x
-
-
-def decode(x: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
-    """Return archs as arch.json writes them; what does not matter is left out."""
-    rows = _settled(_inside(_shaped(x)))
-    return [_arch(row, live) for row, live in zip(rows.tolist(), _live(rows).tolist(), strict=True)]
-
-
-_Path = tuple[str | int, ...]
-_LAST = np.array([len(values) - 1 for values in CHOICES], np.uint8)
-_CHUNK = 8192  # so many archs are looked up at a time: what they need stays in the cache
-_LIMITS = np.tile(_LAST, (_CHUNK, 1))
-_LARGEST = 8192  # tables are joined into one of at most so many entries
-_PLACES: dict[tuple[str | None, int | None], dict[str, int]] = {}
-for _column, _dim in enumerate(_DIMS):
-    _PLACES.setdefault((_dim.stage, _dim.block), {})[_dim.key] = _column
-_WITH_BLOCKS = tuple(s for s in _STAGES if any(d.stage == s and d.block is not None for d in _DIMS))
-
-
-class _Lookup:
-    """Adds up, or takes the largest of, one entry of each table for many archs at once.
-
-    Tables are joined while they stay in the cache. The entries of a chunk of archs are found with
-    one matrix product: float32 is exact for whole numbers of this size.
-    """
-
-    def __init__(self, tables: Iterable[_Table], how: np.ufunc) -> None:
-        self.how = how
-        joined = [_Table((), np.zeros((), np.int64))]
-        for table in tables:
-            dims = {*joined[-1].dims, *table.dims}
-            if math.prod(len(CHOICES[d]) for d in dims) <= _LARGEST:
-                joined[-1] = joined[-1].join(table, how)
-            else:
-                joined.append(table)
-        self.tables = [table.values.ravel() for table in joined]
-        self.strides = np.zeros((len(joined), len(DIMS)), np.float32)
-        for row, table in zip(self.strides, joined, strict=True):
-            for axis, d in enumerate(table.dims):
-                row[d] = math.prod(table.values.shape[axis + 1 :])
-
-    def __call__(self, x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-        x = _bytes(_shaped(x))
-        out = np.empty(len(x), np.int64)
-        for start in range(0, len(x), _CHUNK):
-            rows = x[start : start + _CHUNK]
-            if (rows > _LIMITS[: len(rows)]).any():
-                _inside(x)
-            index = (self.strides @ rows.astype(np.float32).T).astype(np.intp)
-            found = self.tables[0].take(index[0])
-            for table, entries in zip(self.tables[1:], index[1:], strict=True):
-                self.how(found, table.take(entries), out=found)
-            out[start : start + _CHUNK] = found
-        return out
-
-
-def _all(blocks: Mapping[str, list[_Table]]) -> Iterator[_Table]:
-    for tables in blocks.values():
-        yield from tables
-
-
-def _sums(blocks: Mapping[str, list[_Table]]) -> Iterator[_Table]:
-    for first, *others in blocks.values():
-        for table in others:
-            first = first.join(table, np.add)
-        yield first
-
-
-_macs = _Lookup(_all(_MACS), np.add)
-_params = _Lookup(_all(_PARAMS), np.add)
-_peak = _Lookup(_sums(_PEAK), np.maximum)
-_kept = _Lookup(_all(_KEPT), np.add)
-_file = _Lookup(_all(_FILE), np.add)
-
-
-def _shaped(x: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
-    x = np.asarray(x)
-    if x.ndim != 2 or x.shape[1] != len(DIMS):
-        columns = f"(archs, {len(DIMS)}): a column for each of DIMS"
-        raise ValueError(f"archs have the shape {x.shape}, not {columns}")
-    if not np.issubdtype(x.dtype, np.integer):
-        raise ValueError(f"archs are {x.dtype}, not whole numbers: encode gives uint8")
-    return x
-
-
-def _inside(x: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-    for i, d in np.argwhere(np.logical_or(x < 0, x > _LAST))[:1]:
-        rule = f"its choices are 0 to {_LAST[d]}"
-        raise ValueError(f"archs[{i}] has the choice {x[i, d]} for {DIMS[d]}, {rule}")
-    return np.asarray(x, np.uint8)
-
-
-def _bytes(x: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-    return np.asarray(x) if x.dtype == np.uint8 else _inside(x)
-
-
-def _holds(condition: _Table, x: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return np.asarray(condition.at(x) != 0)
-
-
-def _live(x: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    live = np.ones(x.shape, np.bool_)
-    for name, condition in _LIVE.items():
-        live[:, DIMS.index(name)] = _holds(condition, x)
-    return live
-
-
-def _settled(x: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return archs with 0 for what does not matter, on which may depend what else does not."""
-    rows, settled = x, x * _live(x)
-    while (rows != settled).any():
-        rows, settled = settled, x * _live(settled)
-    return rows
-
-
-def _arch(row: list[int], live: list[bool]) -> dict[str, Any]:
-    """Return one arch as arch.json writes it."""
-
-    def group(stage: str | None, block: int | None) -> dict[str, Any]:
-        columns = _PLACES.get((stage, block), {})
-        return {key: CHOICES[d][row[d]] for key, d in columns.items() if live[d]}
-
-    choices = group(None, None)
-    arch: dict[str, Any] = {"space": SPACE, "resolution": choices.pop("resolution")}
-    if _STAGES:
-        arch["stages"] = {stage: group(stage, None) for stage in _STAGES}
-    for stage in _WITH_BLOCKS:
-        depth = arch["stages"][stage]["depth"]
-        arch["stages"][stage]["blocks"] = [group(stage, block) for block in range(depth)]
-    return arch | ({"choices": choices} if choices else {})
-
-
-def _path(dim: _Dim) -> _Path:
-    """Return the keys that lead to a choice in arch.json."""
-    if dim.stage is None:
-        return (dim.key,) if dim.key == "resolution" else ("choices", dim.key)
-    inner = () if dim.block is None else ("blocks", dim.block)
-    return ("stages", dim.stage, *inner, dim.key)
-
-
-_COLUMNS = {_path(dim): column for column, dim in enumerate(_DIMS)}
-
-
-def _groups() -> dict[_Path, list[str | int]]:
-    """Return the keys of each mapping in arch.json, by the keys that lead to it."""
-    blocks = [("stages", s, "blocks", block) for s in _WITH_BLOCKS for block in range(_STAGES[s])]
-    groups: dict[_Path, list[str | int]] = {(): ["space"]}
-    for path in (*_COLUMNS, *((*block, "") for block in blocks)):
-        for length, key in enumerate(path):
-            keys = groups.setdefault(path[:length], [])
-            if key != "" and key not in keys:
-                keys.append(key)
-    return groups
-
-
-_GROUPS = _groups()
-
-
-def _read(label: str, arch: object, row: NDArray[np.uint8], given: NDArray[np.bool_]) -> None:
-    """Write one arch into ``row``, and into ``given`` which choices it names."""
-    waiting: list[tuple[_Path, object]] = [((), arch)]
-    while waiting:
-        path, group = waiting.pop()
-        for key, value in _items(label, path, group):
-            inner = (*path, key)
-            column = _COLUMNS.get(inner)
-            if column is not None:
-                row[column] = _index(label, inner, value)
-                given[column] = True
-            elif inner in _GROUPS:
-                waiting.append((inner, value))
-            elif inner != ("space",):
-                allowed = _alternatives(_GROUPS[path])
-                raise ValueError(f"{_shown(label, inner)} is no key of this space: {allowed}")
-            elif value != SPACE:
-                raise ValueError(f"{label}.space is {_short(value)}, not {SPACE!r}")
-
-
-def _items(label: str, path: _Path, group: object) -> list[tuple[str | int, object]]:
-    """Return what a mapping, a stage or a list of blocks holds; raise ValueError for others."""
-    if path[2:] == ("blocks",):
-        if not isinstance(group, Sequence) or isinstance(group, str | bytes):
-            raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a list of blocks")
-        return list(enumerate(group[: len(_GROUPS[path])]))
-    if not isinstance(group, Mapping):
-        raise ValueError(f"{_shown(label, path)} is {_short(group)}, not a mapping")
-    if len(path) == 2 and path[1] in _WITH_BLOCKS and "depth" in group:
-        depth, blocks = group["depth"], group.get("blocks")
-        _index(label, (*path, "depth"), depth)
-        if blocks is None:
-            raise ValueError(f"{_shown(label, path)}.blocks is missing: list {depth} blocks")
-        if isinstance(blocks, Sequence) and len(blocks) != depth:
-            repair = f"list {depth} blocks, or change the depth"
-            raise ValueError(
-                f"{_shown(label, path)} has {len(blocks)} blocks, but depth {depth}: {repair}"
-            )
-    return list(group.items())
-
-
-def _index(label: str, path: _Path, value: object) -> int:
-    """Return the choice that has the value; raise ValueError where none has."""
-    values = CHOICES[_COLUMNS[path]]
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        for index, choice in enumerate(values):
-            if choice == value:
-                return index
-    rule = f"{path[-1]} is {_alternatives(values)}"
-    raise ValueError(f"{_shown(label, path)} is {_short(value)}, outside the space: {rule}")
-
-
-def _shown(label: str, path: _Path) -> str:
-    """Return a path as a person writes it: archs[0].stages.s1.blocks[2].kernel."""
-    return label + "".join(f"[{k}]" if isinstance(k, int) else f".{str(k)[:80]}" for k in path)
-
-
-def _short(value: object) -> str:
-    return reprlib.repr(value)
-
-
-def _alternatives(values: Sequence[object]) -> str:
-    listed = ", ".join(str(value) for value in values)
-    return f"one of {listed}" if len(values) > 1 else listed or "none"

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ofadsl.cost.interpret import interpret
-from ofadsl.cost.table import Order, Table, table_of
+from ofadsl.cost.runtime import Table
+from ofadsl.cost.table import Order, table_of
 from ofadsl.expr import Value, const, select, static
 from ofadsl.graph import Graph, Input, Node, Operation, Select
 from ofadsl.space import Space

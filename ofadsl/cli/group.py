@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -52,12 +53,19 @@ class Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the arguments and run a command; end in a line where nobody takes what it prints."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            _end_refused(error)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; turn Diagnostics into exit status 1."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _forget_output()
             ctx.exit(1)
         except KeyboardInterrupt:
             name = ctx.invoked_subcommand or ""
@@ -77,6 +85,33 @@ class Group(click.Group):
             fail(error)
 
 
+def _end_refused(error: OSError) -> NoReturn:
+    """End where the system refuses: mostly what a command prints, to a disk that is full."""
+    from ofadsl.diagnostics import fault
+
+    reason = (error.strerror or str(error)).lower()
+    message = f"the output cannot be written: {reason}"
+    help = "make room where the output goes, or send it elsewhere"
+    if error.filename is not None:
+        message = f"{error.filename} cannot be read or written: {reason}"
+        help = "look at the path and at its rights, or make room"
+    _forget_output()
+    with contextlib.suppress(OSError):  # what takes the errors may be full as well
+        warn(fault("OFA099", message, help=help).items)
+    _forget_output()
+    sys.exit(1)
+
+
+def _forget_output() -> None:
+    """Let go of what could not be printed: Python would fail on it again at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # None: it was closed before the start
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def fail(report: Diagnostics) -> None:
     """Print diagnostics and end."""
     warn(report.items)
@@ -87,6 +122,6 @@ def warn(items: Sequence[Diagnostic]) -> None:
     """Print diagnostics to the error stream, if there are any."""
     from ofadsl.diagnostics import render
 
-    color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    color = sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ
     if items:
         click.echo(render(items, color=color), err=True, color=color)

@@ -26,6 +26,7 @@ from ofadsl.specialize.pipeline import sharable
 from ofadsl.specialize.verify import verify
 from ofadsl.specialize.weights import Origin, load_weights
 from ofadsl.specialize.write import Record, Size, write_subnet
+from ofadsl.tensors import tensor_bytes
 from ofadsl.train.data.fit import check_classes
 from ofadsl.train.data.open import open_data
 from ofadsl.train.data.source import Data
@@ -68,7 +69,7 @@ def bundle(request: Request) -> Answer:
     with written_whole(request.output, "a bundle", lambda found: INDEX in found) as draft:
         made = [_subnet(draft, supply, row) for row in rows]
         shared = share([state for state, _ in made])
-        safetensors.torch.save_file(dict(shared.masters), draft / SHARED, {"format": "pt"})
+        (draft / SHARED).write_bytes(tensor_bytes(shared.masters))
         index = _index(front, rows, shared, [size for _, size in made])
         (draft / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     apart = [_nbytes(state) for state, _ in made]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from pathlib import Path
 from types import ModuleType
@@ -41,3 +42,6 @@ def check_name(name: str, quantity: str) -> None:
     if not _NAME.fullmatch(name):
         message = f"{name[:40]!r} cannot be part of a file's name"
         raise fault("OFA130", message, help="use the letters a to z, digits and _")
+    if keyword.iskeyword(name):
+        message = f"{name} is a word of Python, and no name for a device in it"
+        raise fault("OFA130", message, help=f"name it {name}_device, or otherwise")

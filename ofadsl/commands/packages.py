@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ofadsl.compiler.emit.package import compile_space, recorded, write
 from ofadsl.compiler.emit.text import shown_path
 from ofadsl.diagnostics import fault
+from ofadsl.files import temporary_folder
 
 if TYPE_CHECKING:
     import torch
@@ -47,9 +47,9 @@ def find_package(name: str, generated: Path) -> Loaded:
 def load_package(path: Path, settings: Mapping[str, str]) -> Loaded:
     """Compile a space and import what was generated, leaving nothing behind."""
     package = compile_space(path, settings)
-    with tempfile.TemporaryDirectory(prefix="ofadsl-") as temporary:
+    with temporary_folder() as temporary:
         write(package, temporary)
-        module = _import(Path(temporary) / package.name)
+        module = _import(temporary / package.name)
     return Loaded(module=module, source=shown_path(path))
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -22,6 +21,7 @@ from ofadsl.deploy.images import Images
 from ofadsl.deploy.subnet import Subnet, read_subnet
 from ofadsl.diagnostics import fault
 from ofadsl.specialize.write import new_subnet
+from ofadsl.tensors import tensor_bytes
 from ofadsl.train.data.batches import batches
 from ofadsl.train.data.open import open_data
 
@@ -98,5 +98,4 @@ def _write(draft: Path, subnet: Subnet, trained: torch.nn.Module, record: dict[s
     described |= {"verification": None, "quantization": record}
     shutil.copyfile(subnet.folder / "subnet.py", draft / "subnet.py")
     (draft / "subnet.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    tensors = {name: value.contiguous() for name, value in trained.state_dict().items()}
-    safetensors.torch.save_file(tensors, draft / "weights.safetensors", {"format": "pt"})
+    (draft / "weights.safetensors").write_bytes(tensor_bytes(trained.state_dict()))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import platform
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from ofadsl.calibrate.measure.visit import Timed
 from ofadsl.deploy.extras import need
 from ofadsl.deploy.quiet import quiet
 from ofadsl.diagnostics import Diagnostics, fault
+from ofadsl.files import temporary_folder
 
 RUNTIMES = ("eager", "compile", "onnxruntime")
 DEVICES = ("cpu", "cuda")
@@ -148,8 +148,8 @@ def _onnxruntime(module: torch.nn.Module, image: Tensor, setting: Setting) -> Ca
     options: Any = onnxruntime.SessionOptions()
     options.intra_op_num_threads = setting.threads
     options.inter_op_num_threads = 1
-    with tempfile.TemporaryDirectory(prefix="ofadsl-") as folder:
-        path = Path(folder) / "subnet.onnx"
+    with temporary_folder() as folder:
+        path = folder / "subnet.onnx"
         EXPORTER.write(work, path)
         session: Any = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]

@@ -5,6 +5,7 @@ Schedules that stand beside a space are checked against it; those alone for what
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -56,6 +57,8 @@ def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
     for extra in spaces[1:]:
         label, help = "this is another one", "move it to a file of its own"
         names.add("OFA028", "a file holds one space", extra.name.span, label, help)
+    for space in spaces[:1]:
+        _package(space, names)
     if not spaces or names.has("OFA026"):  # a block inside itself has no end
         _schedules(program, None, names)
         names.finish()
@@ -74,6 +77,20 @@ def check(program: Program, settings: Mapping[str, str]) -> Checked | None:
     assert checked is not None
     _assert_known(checked.body)
     return checked
+
+
+def _package(space: syntax.SpaceDecl, report: Report) -> None:
+    """Report a name that no Python package can have: what is compiled is imported by it."""
+    name = space.name.text
+    if keyword.iskeyword(name):
+        label = f"`{name}` is a word of Python"
+    elif name.startswith("__") and name.endswith("__"):
+        label = f"Python keeps `{name}` for itself"
+    else:
+        return
+    rule = "a space is named as its Python package"
+    own = f"{name.strip('_').lower() or 'own'}_space"
+    report.add("OFA032", rule, space.name.span, label, f"name it `{own}`, or otherwise")
 
 
 def _schedules(program: Program, checked: Checked | None, report: Report) -> None:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ofadsl.cost.liveness import InPlace, Part, in_place, steps
 from ofadsl.cost.micro import footprint
-from ofadsl.cost.table import Order, Table
+from ofadsl.cost.runtime import Table
+from ofadsl.cost.table import Order
 from ofadsl.cost.terms import LARGEST_TERM, Sum, multiplied, sum_of
 from ofadsl.expr import Expr, apply, combinations, const
 from ofadsl.graph import Graph, Input, Node, Operation, Select
@@ -69,15 +71,28 @@ def peaks(graph: Graph, order: Order, replaces: InPlace = in_place) -> tuple[Blo
             kept[step.index] = Block(name=node.name, stage=node.stage, cost=Sum(rest=step.parts))
             continue
         # Of equal blocks the first tells: if it is not enough, the later ones are not.
-        if any(next(iter(same.values())).covers(table) for same in alike.values() if same):
+        if any(_covers(next(iter(same.values())), table) for same in alike.values() if same):
             continue
         for same in alike.values():
-            if same and table.covers(next(iter(same.values()))):
-                for index in [index for index, other in same.items() if table.covers(other)]:
+            if same and _covers(table, next(iter(same.values()))):
+                for index in [index for index, other in same.items() if _covers(table, other)]:
                     del same[index], kept[index]
         kept[step.index] = Block(name=node.name, stage=node.stage, cost=cost)
         alike.setdefault(_shared(cost), {})[step.index] = table
     return tuple(kept.values())
+
+
+def _covers(table: Table, other: Table) -> bool:
+    """Return whether no entry of ``other`` is larger, whatever the other choices are."""
+    shared = {*table.dims} & {*other.dims}
+    least = _reduced(table, shared, np.minimum)
+    most = _reduced(other, shared, np.maximum)
+    return bool((least >= most).all())
+
+
+def _reduced(table: Table, kept: set[int], how: np.ufunc) -> NDArray[np.int64]:
+    axes = tuple(i for i, dim in enumerate(table.dims) if dim not in kept)
+    return np.asarray(how.reduce(table.values, axis=axes))
 
 
 def _shared(cost: Sum) -> object:

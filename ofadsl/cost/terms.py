@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ofadsl.cost.liveness import Part
-from ofadsl.cost.table import Order, Table, table_of
+from ofadsl.cost.runtime import Table
+from ofadsl.cost.table import Order, table_of
 from ofadsl.expr import (
     FALSE,
     Apply,

@@ -6,7 +6,6 @@ Beside the file lies `export.json`, with an entry for each file that was exporte
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from ofadsl.deploy.images import Images, check_images, random_images
 from ofadsl.deploy.subnet import Subnet
 from ofadsl.deploy.timing import median_ms
 from ofadsl.diagnostics import fault
-from ofadsl.files import check_place, write_durable, write_text, writing
+from ofadsl.files import check_place, temporary_folder, write_durable, write_text, writing
 
 REPORT = "export.json"
 _RANDOM_IMAGES = 4
@@ -47,12 +46,12 @@ def export(order: Order) -> dict[str, Any]:
     exporter = find_exporter(order.format)
     _refuse(order, exporter)
     _read_report(order.output.parent / REPORT)  # refused now, not after the work
-    with tempfile.TemporaryDirectory(prefix="ofadsl-") as folder:
-        draft = Path(folder) / order.output.name
+    with temporary_folder() as folder:
+        draft = folder / order.output.name
         exporter.write(_work(order, order.int8), draft)
         entry = _entry(order, exporter, draft)
         if order.measure:
-            entry["timing"] = _timing(order, exporter, Path(folder), draft)
+            entry["timing"] = _timing(order, exporter, folder, draft)
         _publish(draft, order.output, entry)
     return entry
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from ofadsl.deploy.exporter import Exporter, Port, Run, Work, no_such_op
 from ofadsl.deploy.quiet import quiet
+from ofadsl.files import temporary_folder
 
 OPSET = 20
 INPUT, OUTPUT = "image", "output"
@@ -72,8 +72,8 @@ class Onnx:
         onnx.save(model, path)
 
     def _write_int8(self, work: Work, images: Tensor, path: Path) -> None:
-        with tempfile.TemporaryDirectory(prefix="ofadsl-") as folder, quiet():
-            plain = Path(folder) / "plain.onnx"
+        with temporary_folder() as folder, quiet():
+            plain = folder / "plain.onnx"
             to_onnx(work.module, work.example, plain, dynamic_batch=work.any_batch)
             batch = _CALIBRATION_BATCH if work.any_batch else len(work.example)
             quantize_static(

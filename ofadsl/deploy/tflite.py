@@ -7,7 +7,6 @@ as a microcontroller wants them, and the runners here convert.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +24,7 @@ from ofadsl.deploy.exporter import Exporter, Port, Run, Work, in_torch_order, no
 from ofadsl.deploy.hush import hushed
 from ofadsl.deploy.same_padding import same_padding
 from ofadsl.deploy.tflite_pack import packed
+from ofadsl.files import temporary_folder
 
 _LARGEST_ARENA = 1 << 28
 _ARENA = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
@@ -99,8 +99,8 @@ def _converted(work: Work) -> bytes:
         if found is None:
             raise
         raise no_such_op("tflite", found[1]) from error
-    with tempfile.TemporaryDirectory(prefix="ofadsl-") as folder:
-        path = Path(folder) / "plain.tflite"
+    with temporary_folder() as folder:
+        path = folder / "plain.tflite"
         model.export(str(path))
         return path.read_bytes()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,8 +33,10 @@ class TorchExport:
     def write(self, work: Work, path: Path) -> None:
         """Write the archive."""
         about = {ABOUT: json.dumps(dict(work.about))}
-        with quiet(), path.open("wb") as file:
+        file = io.BytesIO()  # not the file itself: torch ends the process where the disk is full
+        with quiet():
             torch.export.save(exported(work), file, extra_files=about)
+        path.write_bytes(file.getvalue())
 
     def runners(self, path: Path) -> Mapping[str, Run]:
         """Return the archive in torch."""

@@ -15,7 +15,8 @@ import numpy as np
 from ofadsl.cost import blocks
 from ofadsl.cost.blocks import Block
 from ofadsl.cost.micro import FIXED_FILE, FIXED_KEPT, covers, fused
-from ofadsl.cost.table import Order, Table, table_of
+from ofadsl.cost.runtime import Table
+from ofadsl.cost.table import Order, table_of
 from ofadsl.cost.terms import multiplied
 from ofadsl.expr import TRUE, const, select
 from ofadsl.graph import Graph

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
-import safetensors.torch
 import torch
 
-from ofadsl.files import writing
+from ofadsl.files import write_durable, writing
 from ofadsl.specialize.weights import TRAINED, Origin, load_weights
+from ofadsl.tensors import tensor_bytes
 
 
 def convert_weights(supernet: torch.nn.Module, source: Path, target: Path) -> Origin:
@@ -19,17 +17,8 @@ def convert_weights(supernet: torch.nn.Module, source: Path, target: Path) -> Or
     Raises Diagnostics where the checkpoint does not fit the space.
     """
     origin = load_weights(supernet, source, retarget=True)
-    state = {name: tensor.contiguous() for name, tensor in supernet.state_dict().items()}
+    said = {TRAINED: "1"} if origin.trained else {}
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-        try:
-            metadata = {"format": "pt", "source": origin.sha256}
-            metadata |= {TRAINED: "1"} if origin.trained else {}
-            safetensors.torch.save_file(state, draft, metadata)
-            os.chmod(draft, 0o644)
-            os.replace(draft, target)
-        finally:
-            Path(draft).unlink(missing_ok=True)
+        write_durable(target, [tensor_bytes(supernet.state_dict(), source=origin.sha256, **said)])
     return origin

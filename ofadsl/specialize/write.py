@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import safetensors.torch
 import torch
 from torch import Tensor
 from torch.fx import GraphModule
@@ -27,6 +26,7 @@ from ofadsl.specialize.channels_last import is_channels_last
 from ofadsl.specialize.layout import Call, lines
 from ofadsl.specialize.source import ClassText, SubnetText, subnet_text
 from ofadsl.specialize.weights import Origin
+from ofadsl.tensors import tensor_bytes
 
 FILES = ("subnet.py", "weights.safetensors", "subnet.json")
 
@@ -149,8 +149,8 @@ def _write_files(
     draft: Path, subnet: GraphModule, text: SubnetText, record: str, code: str
 ) -> None:
     state = subnet.state_dict()
-    tensors = {name: state[key].contiguous() for name, key in text.tensors.items()}
-    safetensors.torch.save_file(tensors, draft / "weights.safetensors", {"format": "pt"})
+    tensors = {name: state[key] for name, key in text.tensors.items()}
+    (draft / "weights.safetensors").write_bytes(tensor_bytes(tensors))
     (draft / "subnet.py").write_text(code, encoding="utf-8")
     (draft / "subnet.json").write_text(record, encoding="utf-8")
 

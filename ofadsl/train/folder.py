@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from ofadsl.diagnostics import fault
 from ofadsl.files import append_durable, write_durable, write_text
+from ofadsl.tensors import tensor_bytes
 from ofadsl.train.checkpoint import checkpoints, unwritable
 
 CONFIG, METRICS, WEIGHTS = "config.json", "metrics.jsonl", "weights.safetensors"
@@ -76,24 +76,11 @@ def last_metrics(folder: Path) -> dict[str, Any]:
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], space_hash: str) -> None:
     """Write the weights of a finished run, under the names of the supernet."""
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    header = {"format": "pt", "ofadsl_trained": "1", "space_hash": space_hash}
+    data = tensor_bytes(tensors, ofadsl_trained="1", space_hash=space_hash)
     try:
-        write_durable(path, _ordered(safetensors.torch.save(whole, header)))
+        write_durable(path, (data,))
     except OSError as error:
         raise unwritable(path, error, checkpoints(path.parent)) from error
-
-
-def _ordered(data: bytes) -> Iterator[bytes]:
-    """Yield a safetensors file with its header in order, so that equal weights are equal files.
-
-    The library writes what is said of the file in an order that is another each time.
-    """
-    start = 8 + int.from_bytes(data[:8], "little")
-    header = json.dumps(json.loads(data[8:start]), sort_keys=True).encode()
-    padded = header.ljust(-(-len(header) // 8) * 8)  # tensors begin at a multiple of 8
-    yield len(padded).to_bytes(8, "little") + padded
-    yield data[start:]
 
 
 def finite(tensors: Mapping[str, Tensor]) -> bool:

@@ -27,7 +27,7 @@ import numpy as np
 
 from ofadsl.calibrate.measure.session import Readings
 from ofadsl.diagnostics import Diagnostic, Diagnostics, fault
-from ofadsl.files import append_durable, write_durable
+from ofadsl.files import append_durable, write_durable, writing
 from ofadsl.strict_json import strict_json
 
 Header = Mapping[str, Any]
@@ -96,8 +96,9 @@ class Journal:
         if self.level is None:
             self._write(level)
             return
-        for row in rows:
-            append_durable(self.path, row.line())
+        with writing(self.path):
+            for row in rows:
+                append_durable(self.path, row.line())
 
     def finish(self) -> None:
         """Set the level to that of all rows; a table that has it is left as it is."""
@@ -111,7 +112,8 @@ class Journal:
         reference = {**self.header["reference"], "latency_ms": level and _short(level)}
         self.header["reference"] = reference
         lines = [json.dumps(self.header), *(row.line() for row in self.rows)]
-        write_durable(self.path, (f"{line}\n".encode() for line in lines))
+        with writing(self.path):
+            write_durable(self.path, (f"{line}\n".encode() for line in lines))
 
 
 def open_journal(path: Path, header: Header) -> Journal:

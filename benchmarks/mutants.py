@@ -1,0 +1,359 @@
+"""How many small changes of meaning do the tests notice? `make mutants` asks, in the background.
+
+A sample of mutants of each area of the package, which the seed fixes, is made one at a time in a
+copy of the tree; the tests that run the changed line follow, the fastest first, until one fails or
+their time is over. What is found is appended to a journal, so that a run goes on where the last one
+stopped; the sample stays the same while other code changes. Mutants that cannot be noticed are
+named in benchmarks/mutants_equivalent.toml, with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from covering import line_names, record
+from mutate import Mutant, mutants
+
+ROOT = Path(__file__).resolve().parent.parent
+EQUIVALENT = ROOT / "benchmarks/mutants_equivalent.toml"
+AREAS = ("ops", "expr", "space", "cost", "compiler", "specialize")
+GOALS = {**dict.fromkeys(AREAS, 0.95)}
+GOAL = 0.9
+PRELOADED = ("torch", "torch.fx", "torch._dynamo", "numpy", "click", "jinja2", "lark")
+PRELOADED += ("yaml", "safetensors.torch", "PIL.Image", "rich", "psutil", "onnx", "onnxruntime")
+QUICK = 4.0
+"""Seconds of tests that are tried first, since most mutants fail at once."""
+MEMORY = 12 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What happened to a mutant; a line of the journal."""
+
+    area: str
+    key: str
+    result: str
+    """``noticed``; ``survived``: no test failed; ``late``: nor within the time given."""
+    by: str
+    tests: int
+    seconds: float
+
+
+def main() -> None:
+    """Measure, or report what has been measured."""
+    asked = _arguments()
+    folder: Path = asked.folder.resolve()
+    journal = folder / f"journal-{asked.seed}.jsonl"
+    equivalent = _equivalent()
+    if not asked.report:
+        os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+        for name in PRELOADED:
+            with suppress(ImportError):
+                importlib.import_module(name)
+        tree = _copy(folder)
+        tests = _recorded(tree, folder / "covered")
+        done = {one.key for one in _read(journal) if not (asked.again and one.result != "noticed")}
+        for area, mutant in _sampled(tree, asked):
+            if mutant.key not in done and mutant.key not in equivalent:
+                found = _tried(area, mutant, tree, tests, asked.budget)
+                print(
+                    f"{found.result:9}{found.seconds:6.1f} s  {mutant.line}  {mutant.key}",
+                    flush=True,
+                )
+                with journal.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(found)) + "\n")
+    _report(_sampled(ROOT, asked), _read(journal), equivalent)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("areas", nargs="*", default=AREAS, help="folders or modules of ofadsl")
+    parser.add_argument("--count", type=int, default=50, help="mutants of each area")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--budget", type=float, default=60, help="seconds of tests for a mutant")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build/mutants")
+    parser.add_argument("--again", action="store_true", help="try again what was not noticed")
+    parser.add_argument("--report", action="store_true", help="only tell what is in the journal")
+    return parser.parse_args()
+
+
+def _sampled(root: Path, asked: argparse.Namespace) -> list[tuple[str, Mutant]]:
+    """Return the mutants that the seed chooses, with their areas, the areas in turns."""
+    columns = []
+    for area in asked.areas:
+        place = root / "ofadsl" / area
+        files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+        found = [
+            mutant
+            for file in files
+            for mutant in mutants(file.relative_to(root).as_posix(), file.read_bytes())
+        ]
+        found.sort(key=lambda one: hashlib.sha256(f"{asked.seed} {one.key}".encode()).digest())
+        columns.append([(area, mutant) for mutant in found[: asked.count]])
+    turns = max(map(len, columns))
+    return [column[i] for i in range(turns) for column in columns if i < len(column)]
+
+
+def _copy(folder: Path) -> Path:
+    """Copy what git knows, and the reference data where it is; return the copy."""
+    tree = folder / "tree"
+    if tree.exists():
+        shutil.rmtree(tree)
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, tree / name)
+    for shared in (ROOT / "shared", ROOT.parent / "shared"):
+        if shared.is_dir() and not (tree / "shared").exists():
+            (tree / "shared").symlink_to(shared.resolve())
+    return tree
+
+
+def _recorded(tree: Path, folder: Path) -> list[dict[str, Any]]:
+    """Return what every test file covers; record the files that have changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for file in sorted((tree / "tests").glob("test_*.py")):
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        kept = folder / f"{file.stem}.json"
+        if not kept.exists() or json.loads(kept.read_text())["digest"] != digest:
+            print(f"recording {file.name}", flush=True)
+            _forked(tree, lambda name=file.name: record(tree, name), kept, 1800)  # type: ignore[misc]
+            covered = json.loads(kept.read_text())
+            kept.write_text(json.dumps({"digest": digest, **covered}))
+        found.append(json.loads(kept.read_text()))
+    return found
+
+
+def _tried(
+    area: str, mutant: Mutant, tree: Path, tests: Sequence[dict[str, Any]], budget: float
+) -> Found:
+    """Make a mutant, run the tests that may notice it, and take it back."""
+    start = time.monotonic()
+    source = (tree / mutant.path).read_bytes()
+    chosen = _chosen(mutant, source, tests)
+    quick = _within(chosen, QUICK)
+    rounds = [quick, {k: v for k, v in chosen.items() if k not in quick}]
+    answer = {"by": "", "late": False}
+    with _changed(tree / mutant.path, mutant.applied(source)):
+        for some in filter(None, rounds):
+            answer = _run(tree, some, budget)
+            if answer["by"] or answer["late"]:
+                break
+    result = "noticed" if answer["by"] else "late" if answer["late"] else "survived"
+    seconds = round(time.monotonic() - start, 1)
+    return Found(
+        area=area,
+        key=mutant.key,
+        result=result,
+        by=answer["by"],
+        tests=len(chosen),
+        seconds=seconds,
+    )
+
+
+def _chosen(mutant: Mutant, source: bytes, tests: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Return the tests that run the line, else its function, else its module; the fastest first."""
+    name = line_names(source)[mutant.line]
+    levels: list[dict[str, float]] = [{}, {}, {}]
+    for covered in tests:
+        for line, runners in covered["lines"].get(mutant.path, {}).items():
+            near = 0 if line == name else 1 if line.startswith(f"{mutant.scope}::") else 2
+            for i in runners:
+                test, seconds = covered["tests"][i]
+                levels[near][test] = seconds
+    found = next(filter(None, levels), {})
+    return dict(sorted(found.items(), key=lambda one: one[1]))
+
+
+def _within(tests: dict[str, float], seconds: float) -> dict[str, float]:
+    found = {}
+    for test, taken in tests.items():
+        seconds -= taken + 0.005
+        if seconds < 0 and found:
+            break
+        found[test] = taken
+    return found
+
+
+@contextmanager
+def _changed(path: Path, text: bytes) -> Iterator[None]:
+    kept = path.read_bytes()
+    path.write_bytes(text)
+    try:
+        yield
+    finally:
+        path.write_bytes(kept)
+
+
+def _run(tree: Path, tests: dict[str, float], budget: float) -> dict[str, Any]:
+    """Run tests until one fails or the time is over."""
+    answer = tree.parent / "answer.json"
+    answer.unlink(missing_ok=True)
+    if _forked(tree, lambda: _follow(tests, budget), answer, 2 * budget + 120):
+        return dict(json.loads(answer.read_text()))
+    return {"by": "the whole run, which ended early", "late": False}
+
+
+def _follow(tests: dict[str, float], budget: float) -> dict[str, Any]:
+    chosen = _Chosen(tests, budget)
+    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+    code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *files], plugins=[chosen])
+    if not chosen.by and code not in (pytest.ExitCode.OK, pytest.ExitCode.INTERRUPTED):
+        chosen.by = f"pytest, which ended with {code}"
+    return {"by": chosen.by, "late": chosen.late}
+
+
+class _Chosen:
+    """A plugin of pytest that runs the chosen tests in their order, for a limited time."""
+
+    def __init__(self, tests: dict[str, float], budget: float) -> None:
+        self.tests = tests
+        self.end = time.monotonic() + budget
+        self.by = ""
+        self.late = False
+
+    def pytest_sessionstart(self) -> None:
+        """Draw the same examples every time, and do not look for the simplest."""
+        from hypothesis import Phase, settings
+
+        some = (Phase.explicit, Phase.generate)
+        settings.register_profile(
+            "mutants", deadline=None, derandomize=True, database=None, phases=some
+        )
+        settings.load_profile("mutants")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the chosen tests, in their order; a test that hangs has failed."""
+        place = {test: i for i, test in enumerate(self.tests)}
+        items[:] = sorted(
+            (item for item in items if item.nodeid in place), key=lambda item: place[item.nodeid]
+        )
+        for item in items:
+            item.add_marker(pytest.mark.timeout(20 + 10 * self.tests[item.nodeid]))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a test file that cannot be imported."""
+        if report.failed and not self.by:
+            self.by = report.nodeid
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note the test that fails."""
+        if report.failed and not self.by:
+            self.by = report.nodeid
+
+    def pytest_runtest_logfinish(self) -> None:
+        """Stop when the time is over."""
+        if time.monotonic() > self.end and not self.by:
+            self.late = True
+            raise pytest.exit.Exception("no more time", 0)
+
+
+def _forked(tree: Path, function: Callable[[], Any], answer: Path, limit: float) -> bool:
+    """Write what ``function`` returns, in a process that has our imports; tell whether it did."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        log = os.open(tree.parent / "last.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        os.chdir(tree)
+        sys.path[:] = [str(tree), *(p for p in sys.path if p not in (str(ROOT), str(_HERE)))]
+        os.environ["PYTHONPATH"] = str(tree)
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        sys.dont_write_bytecode = True  # a change within the second would go unseen
+        code = 1
+        try:
+            result = json.dumps(function())
+            answer.write_text(result)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    end = time.monotonic() + limit
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > end:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            break
+        time.sleep(0.02)
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what a test has left running
+    return answer.exists()
+
+
+_HERE = Path(__file__).resolve().parent
+
+
+def _read(journal: Path) -> list[Found]:
+    if not journal.exists():
+        return []
+    return [Found(**json.loads(line)) for line in journal.read_text("utf-8").splitlines()]
+
+
+def _equivalent() -> dict[str, str]:
+    listed = tomllib.loads(EQUIVALENT.read_text("utf-8")) if EQUIVALENT.exists() else {}
+    return {one["mutant"]: one["reason"] for one in listed.get("equivalent", ())}
+
+
+def _report(
+    sample: Sequence[tuple[str, Mutant]], journal: Sequence[Found], equivalent: dict[str, str]
+) -> None:
+    """Print how many of each area were noticed, and what was not."""
+    last = {one.key: one for one in journal}
+    counts: dict[str, Counter[str]] = {}
+    missed = []
+    for area, mutant in sample:
+        count = counts.setdefault(area, Counter())
+        if mutant.key in equivalent:
+            count["equivalent"] += 1
+        elif mutant.key in last:
+            count[last[mutant.key].result] += 1
+            if last[mutant.key].result != "noticed":
+                missed.append((mutant, last[mutant.key]))
+    print(f"{'':12}{'tried':>8}{'noticed':>9}{'equivalent':>12}{'share':>8}{'goal':>7}")
+    total: Counter[str] = Counter()
+    for area, count in counts.items():
+        _line(area, count, GOALS.get(area, GOAL))
+        total += count
+    _line("all", total, min(GOALS.get(area, GOAL) for area in counts))
+    for mutant, one in missed:
+        print(f"{one.result}: {mutant.path}:{mutant.line}  {mutant.before} -> {mutant.after}")
+        print(f"    {mutant.text}\n    {one.tests} tests, {one.key}")
+
+
+def _line(area: str, count: Counter[str], goal: float) -> None:
+    tried = count["noticed"] + count["survived"] + count["late"]
+    share = f"{count['noticed'] / tried:.1%}" if tried else "-"
+    print(f"{area:12}{tried:8}{count['noticed']:9}{count['equivalent']:12}{share:>8}{goal:7.0%}")
+
+
+if __name__ == "__main__":
+    main()
