@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -144,7 +144,9 @@ def layers(checked: Checked, values: Mapping[str, Value]) -> Iterator[str]:
     yield from _layers(checked.body, values)
 
 
-def _layers(node: Seq | TreeNode, values: Mapping[str, Value]) -> Iterator[str]:
+def _layers(  # noqa: C901  (one case a node)
+    node: Seq | TreeNode, values: Mapping[str, Value]
+) -> Iterator[str]:
     match node:
         case Seq(nodes=nodes):
             for inner in nodes:
@@ -188,7 +190,7 @@ def some_archs(space: Space, rng: random.Random, most: int) -> Iterator[dict[str
     domains = {dim.var.name: dim.var.values for dim in space.dims}
     every = math.prod(map(len, domains.values())) <= most
     for values in _assignments(domains, rng, most, every):
-        if _meets(space, values, []):
+        if meets(space, values):
             yield values
 
 
@@ -199,7 +201,7 @@ def _found(
     every = math.prod(map(len, domains.values())) <= TRIES * 10
     for rest in _assignments(domains, rng, TRIES, every):
         values = {**choices, **rest}
-        if _meets(space, values, conditions):
+        if meets(space, values, conditions):
             return values, True
     return None, every
 
@@ -215,6 +217,7 @@ def _assignments(
         yield {name: rng.choice(values) for name, values in domains.items()}
 
 
-def _meets(space: Space, values: Mapping[str, Value], conditions: list[Expr]) -> bool:
+def meets(space: Space, values: Mapping[str, Value], conditions: Sequence[Expr] = ()) -> bool:
+    """Return whether an arch meets all requirements, and some conditions."""
     everything = [*conditions, *(r.condition for r in space.requirements)]
     return all(evaluate(condition, values) for condition in everything)

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from fixed_spaces import Watched, check_fixed, completed, layers, some_archs, watched
+from fixed_spaces import Watched, check_fixed, completed, layers, meets, some_archs, watched
 
 from ofadsl.compiler.draw.picture import draw
 from ofadsl.compiler.emit.package import emit, write
@@ -225,6 +225,8 @@ class _Run:
                 graphs = set()
                 for value in dim.var.values:
                     values = {**values, dim.var.name: value}
+                    if not meets(space, values):
+                        continue
                     checked, codes = check_fixed(self.path, self.settings, values)
                     assert not codes, codes
                     graphs.add(None if checked is None else tuple(layers(checked, values)))

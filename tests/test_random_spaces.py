@@ -14,12 +14,7 @@ from space_oracle import Verdict, judge, uniform
 
 SEEDS = range(150)
 BATCHES = 15
-OPEN = (
-    "import: NameError in cost.py, <module>",
-    "forward: TypeError in <string>, run",
-    "forward: RuntimeError in conv.py, apply",
-    "layout: parse(print(tree)) differs",
-)
+OPEN: tuple[str, ...] = ()
 """Kinds of faults that are known and not repaired yet."""
 
 
