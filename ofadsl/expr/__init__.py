@@ -20,7 +20,7 @@ from ofadsl.expr.nodes import (
     const,
     static,
 )
-from ofadsl.expr.readings import assignments, bounds, evaluate, source, spelling, tabulate, upper
+from ofadsl.expr.readings import assignments, bounds, code_of, evaluate, source, tabulate, upper
 from ofadsl.expr.spelling import (
     AND,
     ATOM,
@@ -69,6 +69,7 @@ __all__ = [
     "atom",
     "bounded",
     "bounds",
+    "code_of",
     "combinations",
     "conjunction",
     "const",
@@ -79,7 +80,6 @@ __all__ = [
     "operands",
     "select",
     "source",
-    "spelling",
     "static",
     "tabulate",
     "upper",

@@ -150,11 +150,11 @@ def _found_bounds(expr: Expr, known: dict[Expr, Bounds]) -> Bounds:
     return min(corners), max(corners)
 
 
-def spelling(expr: Expr | Value, name: Callable[[Var], str] = lambda var: var.name) -> Code:
+def code_of(expr: Expr | Value, name: Callable[[Var], str] = lambda var: var.name) -> Code:
     """Return Python text for ``expr`` with its precedence, to be joined with others."""
     return const(expr).spelling(name)
 
 
 def source(expr: Expr | Value, name: Callable[[Var], str] = lambda var: var.name) -> str:
     """Return Python text for ``expr``, with each variable written as ``name`` says."""
-    return spelling(expr, name).text
+    return code_of(expr, name).text

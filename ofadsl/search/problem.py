@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ofadsl.search.domain import Domain
 from ofadsl.search.front import Archs, Floats
 
-Cost = Callable[[Archs], Floats]
+Cost = Callable[[Archs], NDArray[Any]]
 Rows = NDArray[np.intp] | NDArray[np.bool_] | slice
 
 
