@@ -36,7 +36,7 @@ from ofadsl.compiler.tree import (
 )
 from ofadsl.compiler.unroll import Stages
 from ofadsl.diagnostics import Diagnostics
-from ofadsl.expr import Expr, Value, Var, evaluate
+from ofadsl.expr import TRUE, Expr, Value, Var, evaluate
 from ofadsl.space import Space
 
 ABSENT = {"OFA031", "OFA051", "OFA052", "OFA055"}
@@ -81,7 +81,7 @@ def watched() -> Iterator[Watched]:
             claim = Claim(
                 code=seen.codes[-1],
                 condition=condition,
-                when=when[0] if when else Expr(),
+                when=when[0] if when else TRUE,
                 choices=choices,
             )
             seen.claims.append(claim)
