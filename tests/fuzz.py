@@ -13,7 +13,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class Batch:
     confirmed: int = 0
     """Counterexamples of the compiler that were tried and do break."""
     unconfirmed: int = 0
-    codes: Counter[str] = field(default_factory=Counter)
+    codes: dict[str, int] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -92,7 +92,7 @@ def _batches(seed: int, end: float, known: set[str]) -> Iterator[Batch]:
             batch.undecided += verdict.undecided
             batch.confirmed += verdict.confirmed
             batch.unconfirmed += len(verdict.unconfirmed)
-            batch.codes.update(verdict.codes[:1])
+            _count(batch.codes, Counter(verdict.codes[:1]))
             for kind in dict.fromkeys(finding.kind for finding in verdict.findings):
                 found: dict[str, Any] = {"seed": seed, "kind": kind}
                 if kind not in known:
@@ -142,12 +142,17 @@ def _add(total: Batch, batch: Batch) -> None:
     total.last = batch.last
     for key in ("seconds", "accepted", "refused", "undecided", "confirmed", "unconfirmed"):
         setattr(total, key, getattr(total, key) + getattr(batch, key))
-    total.codes.update(batch.codes)
+    _count(total.codes, batch.codes)
     total.findings += batch.findings
 
 
+def _count(codes: dict[str, int], more: Mapping[str, int]) -> None:
+    for code, count in more.items():
+        codes[code] = codes.get(code, 0) + count
+
+
 def _line(batch: Batch) -> str:
-    codes = ", ".join(f"{code} {count}" for code, count in batch.codes.most_common())
+    codes = ", ".join(f"{code} {count}" for code, count in sorted(batch.codes.items()))
     return (
         f"seeds {batch.first} to {batch.last}: {batch.accepted} accepted, {batch.refused} refused "
         f"({codes}), {batch.undecided} undecided, {batch.confirmed} counterexamples confirmed, "

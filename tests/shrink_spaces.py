@@ -72,7 +72,7 @@ def smaller_nodes(node: Any) -> Iterator[Any]:  # noqa: C901  (one case a kind o
         if isinstance(value, tuple):
             for part in _fewer(value, key, isinstance(node, syntax.File)):
                 yield replace(node, **{key: part})
-        elif isinstance(value, syntax.Node) and key in _OPTIONAL:
+        elif isinstance(value, syntax.Node) and (type(node), key) in _OPTIONAL:
             yield replace(node, **{key: None})
     for key in fields:
         value = getattr(node, key)
@@ -85,7 +85,16 @@ def smaller_nodes(node: Any) -> Iterator[Any]:  # noqa: C901  (one case a kind o
                 yield replace(node, **{key: other})
 
 
-_OPTIONAL = {"label", "condition", "allocate", "step", "default", "allowed", "part"}
+_OPTIONAL: set[tuple[type[syntax.Node], str]] = {
+    (syntax.Call, "label"),
+    (syntax.OneOf, "label"),
+    (syntax.Residual, "condition"),
+    (syntax.Choice, "allocate"),
+    (syntax.RangeLit, "step"),
+    (syntax.Parameter, "default"),
+    (syntax.Parameter, "allowed"),
+    (syntax.Unlock, "part"),
+}
 
 
 def _inside(part: Any) -> Iterator[Any]:
