@@ -1,10 +1,10 @@
 """How many small changes of meaning do the tests notice? `make mutants` asks, in the background.
 
 A sample of mutants of each area of the package, which the seed fixes, is made one at a time in a
-copy of the tree; the tests that run the changed line follow, the fastest first, until one fails or
-their time is over. What is found is appended to a journal, so that a run goes on where the last one
-stopped; the sample stays the same while other code changes. Mutants that cannot be noticed are
-named in benchmarks/mutants_equivalent.toml, with the reason.
+copy of the tree; the tests that run the changed line follow, the fastest and closest first, until
+one fails or their time is over. What is found is appended to a journal, so that a run goes on where
+the last one stopped; the sample stays the same while other code changes. Mutants that cannot be
+noticed are named in benchmarks/mutants_equivalent.toml, with the reason.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import resource
@@ -36,7 +37,9 @@ from mutate import Mutant, mutants
 ROOT = Path(__file__).resolve().parent.parent
 EQUIVALENT = ROOT / "benchmarks/mutants_equivalent.toml"
 AREAS = ("ops", "expr", "space", "cost", "compiler", "specialize")
-GOALS = {**dict.fromkeys(AREAS, 0.95)}
+BESIDE = {"space": ("elimination",)}
+"""What belongs to an area that is no folder."""
+GOALS = dict.fromkeys(AREAS, 0.95)
 GOAL = 0.9
 PRELOADED = ("torch", "torch.fx", "torch._dynamo", "numpy", "click", "jinja2", "lark")
 PRELOADED += ("yaml", "safetensors.torch", "PIL.Image", "rich", "psutil", "onnx", "onnxruntime")
@@ -101,7 +104,8 @@ def _sampled(root: Path, asked: argparse.Namespace) -> list[tuple[str, Mutant]]:
     columns = []
     for area in asked.areas:
         place = root / "ofadsl" / area
-        files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+        alone = [place.with_name(f"{name}.py") for name in (area, *BESIDE.get(area, ()))]
+        files = sorted(place.rglob("*.py")) if place.is_dir() else alone
         found = [
             mutant
             for file in files
@@ -142,8 +146,15 @@ def _recorded(tree: Path, folder: Path) -> list[dict[str, Any]]:
             _forked(tree, lambda name=file.name: record(tree, name), kept, 1800)  # type: ignore[misc]
             covered = json.loads(kept.read_text())
             kept.write_text(json.dumps({"digest": digest, **covered}))
-        found.append(json.loads(kept.read_text()))
+        found.append(_counted(json.loads(kept.read_text())))
     return found
+
+
+def _counted(covered: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the number of lines that each test runs."""
+    of_all = (runners for lines in covered["lines"].values() for runners in lines.values())
+    counts = Counter(itertools.chain.from_iterable(of_all))
+    return {**covered, "counts": counts}
 
 
 def _tried(
@@ -174,17 +185,22 @@ def _tried(
 
 
 def _chosen(mutant: Mutant, source: bytes, tests: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return the tests that run the line, else its function, else its module; the fastest first."""
+    """Return the tests that run the line, else its function, else its module, with their seconds.
+
+    The first are those that take little time and run little else, which look at it most closely.
+    """
     name = line_names(source)[mutant.line]
     levels: list[dict[str, float]] = [{}, {}, {}]
+    worth: dict[str, float] = {}
     for covered in tests:
         for line, runners in covered["lines"].get(mutant.path, {}).items():
             near = 0 if line == name else 1 if line.startswith(f"{mutant.scope}::") else 2
             for i in runners:
                 test, seconds = covered["tests"][i]
                 levels[near][test] = seconds
+                worth[test] = (seconds + 0.02) * covered["counts"][i]
     found = next(filter(None, levels), {})
-    return dict(sorted(found.items(), key=lambda one: one[1]))
+    return {test: found[test] for test in sorted(found, key=worth.__getitem__)}
 
 
 def _within(tests: dict[str, float], seconds: float) -> dict[str, float]:

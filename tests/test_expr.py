@@ -226,6 +226,10 @@ def test_what_is_beyond_the_choices_is_allocated() -> None:
     assert upper(apply("divisible", width + 5, 8)) == 40
 
 
+def test_a_plain_number_is_its_own_upper_bound() -> None:
+    assert upper(5) == upper(const(5)) == 5
+
+
 def test_rounding_to_another_multiple_is_bounded() -> None:
     steps = Var("steps", (8, 10))
     assert evaluate(apply("divisible", 10, steps), {"steps": 8}) == 16

@@ -15,6 +15,7 @@ from ofadsl import nn
 from ofadsl.specialize.channels_last import is_channels_last
 from ofadsl.specialize.passes import PASSES, run
 from ofadsl.specialize.pipeline import specialize
+from ofadsl.specialize.raise_modules import raise_modules
 from ofadsl.specialize.trace import trace
 
 F = torch.nn.functional
@@ -271,6 +272,24 @@ def test_a_pass_that_leaves_a_broken_graph_is_named(image: Tensor) -> None:
     with pytest.raises(RuntimeError) as caught:
         run(trace(net, NARROW), (*PASSES, cut))
     assert caught.value.__notes__ == ["in the pass cut"]
+
+
+def test_the_code_of_a_result_is_that_of_its_graph(image: Tensor) -> None:
+    def negated(graph: GraphModule) -> GraphModule:
+        (end,) = graph.graph.find_nodes(op="output")
+        with graph.graph.inserting_before(end):
+            end.args = (graph.graph.call_function(torch.neg, (end.args[0],)),)
+        return graph
+
+    net = Net(lambda n, x, w: n.conv(x), conv=torch.nn.Conv2d(8, 8, 1)).eval()
+    expected = -net(image, NARROW)
+    assert torch.equal(run(trace(net, NARROW), (raise_modules, negated))(image), expected)
+
+
+def test_a_batch_norm_that_averages_all_batches_alike_is_kept(image: Tensor) -> None:
+    net = Net(lambda n, x, w: n.norm(x) + 1, norm=torch.nn.BatchNorm2d(8, momentum=None))
+    statistics(net)
+    subnet(net, image, fold_bn=False)
 
 
 def test_control_flow_on_the_image_is_an_error_with_a_note(image: Tensor) -> None:
