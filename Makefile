@@ -1,6 +1,6 @@
 # The one door: `make demo` and `make test` work in a fresh clone, and make .venv when it is missing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint ruff mypy imports stale pytest test-mobile test-mcu mutants
+.PHONY: help demo test lint ruff mypy imports stale pytest fuzz test-mobile test-mcu mutants
 .PHONY: format bench clean
 .NOTPARALLEL:
 MAKEFLAGS += --keep-going
@@ -45,6 +45,10 @@ imports: $(STAMP)
 
 pytest: $(STAMP)
 	$(PY) -m pytest -n auto --dist worksteal
+
+fuzz: $(STAMP) ## judge new random spaces: make fuzz SECONDS=600 [SEED=1000] [RECORD=fuzz.jsonl]
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(PY) tests/fuzz.py --seconds $(or $(SECONDS),60) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(RECORD),--record $(RECORD))
 
 test-mobile: .venv-mobile/.installed ## exports to ExecuTorch, in an environment of its own
 	.venv-mobile/bin/python -m pytest -s -p no:anyio $(PATIENT) tests/test_export_mobile.py

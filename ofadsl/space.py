@@ -92,6 +92,15 @@ class Space:
         """Return the value of each dimension by name."""
         return {d.var.name: d.var.values[i] for d, i in zip(self.dims, arch, strict=True)}
 
+    def conditions(self) -> Iterator[Expr]:
+        """Yield what all choices of a subnet meet: what does not matter stands at its first."""
+        for dim in self.dims:
+            if dim.live != TRUE:
+                yield apply("or", dim.live, apply("==", dim.var, dim.var.values[0]))
+        for requirement in self.requirements:
+            if requirement.condition != TRUE:
+                yield requirement.condition
+
     def canonical(self, arch: tuple[int, ...]) -> tuple[int, ...]:
         """Return the same subnet with 0 for what does not matter to it."""
         values = self.values(arch)
@@ -225,17 +234,7 @@ def effective(condition: Expr, dims: Mapping[str, Dim], when: Expr = TRUE) -> Ex
     return condition if live == TRUE else apply("or", negate(live), condition)
 
 
-def _conditions(space: Space) -> Iterator[Expr]:
-    for dim in space.dims:
-        if dim.live != TRUE:
-            first = apply("==", dim.var, dim.var.values[0])
-            yield apply("or", dim.live, first)
-    for requirement in space.requirements:
-        if requirement.condition != TRUE:
-            yield requirement.condition
-
-
 @functools.lru_cache(maxsize=128)
 def _eliminated(space: Space) -> Eliminated:
     deciding = {v.name for dim in space.dims for v in dim.live.support}
-    return eliminate(tuple(dim.var for dim in space.dims), _conditions(space), deciding)
+    return eliminate(tuple(dim.var for dim in space.dims), space.conditions(), deciding)

@@ -11,8 +11,8 @@ import contextlib
 import itertools
 import math
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,10 +22,21 @@ from ofadsl.compiler.dimensions import Dimensions
 from ofadsl.compiler.pipeline import check_file
 from ofadsl.compiler.proofs import Proofs
 from ofadsl.compiler.prove import Prover
-from ofadsl.compiler.tree import Checked
+from ofadsl.compiler.tree import (
+    BlockNode,
+    BranchNode,
+    Checked,
+    IfNode,
+    OneOfNode,
+    OpNode,
+    ResidualNode,
+    Seq,
+    StageNode,
+    TreeNode,
+)
 from ofadsl.compiler.unroll import Stages
 from ofadsl.diagnostics import Diagnostics
-from ofadsl.expr import Expr, Value, Var, evaluate
+from ofadsl.expr import TRUE, Expr, Value, Var, evaluate
 from ofadsl.space import Space
 
 ABSENT = {"OFA031", "OFA051", "OFA052", "OFA055"}
@@ -45,7 +56,7 @@ class Claim:
 
 @dataclass(slots=True, kw_only=True)
 class Watched:
-    """What was seen while a space was checked: the claims of its last reading, and its dimensions."""
+    """What was seen while a space was checked: the claims and dimensions of its last reading."""
 
     claims: list[Claim] = field(default_factory=list)
     space: Space | None = None
@@ -70,7 +81,7 @@ def watched() -> Iterator[Watched]:
             claim = Claim(
                 code=seen.codes[-1],
                 condition=condition,
-                when=when[0] if when else Expr(),
+                when=when[0] if when else TRUE,
                 choices=choices,
             )
             seen.claims.append(claim)
@@ -112,6 +123,7 @@ def fixed(values: Mapping[str, Value]) -> Iterator[None]:
     with (
         mock.patch.object(Dimensions, "make", making),
         mock.patch.object(Stages, "_depths", deep),
+        mock.patch.object(checking, "_schedules"),  # they speak of choices
     ):
         yield
 
@@ -127,8 +139,49 @@ def check_fixed(
             return None, {item.code for item in report} - ABSENT
 
 
-def completed(space: Space, claim: Claim, rng: random.Random) -> tuple[dict[str, Value] | None, bool]:
-    """Return an arch that has the choices of a claim and leads to it, and whether all were tried."""
+def layers(checked: Checked, values: Mapping[str, Value]) -> Iterator[str]:
+    """Yield the ops of a space whose choices are fixed, as texts."""
+    yield from _layers(checked.body, values)
+
+
+def _layers(  # noqa: C901  (one case a node)
+    node: Seq | TreeNode, values: Mapping[str, Value]
+) -> Iterator[str]:
+    match node:
+        case Seq(nodes=nodes):
+            for inner in nodes:
+                yield from _layers(inner, values)
+        case OpNode(op=op, y=y):
+            sizes = [getattr(op, field.name) for field in fields(op)]
+            sizes += [y.channels, *y.spatial]
+            yield f"{op.name} {[evaluate(size, values) for size in sizes]}"
+        case BlockNode(body=body):
+            yield from _layers(body, values)
+        case StageNode(blocks=blocks):
+            for block in blocks:
+                yield from _layers(block, values)
+        case IfNode(then=then, orelse=orelse, condition=condition):
+            way = then if evaluate(condition, values) else orelse
+            if way is not None:
+                yield from _layers(way, values)
+        case ResidualNode(body=body, condition=condition):
+            yield from _layers(body, values)
+            yield f"residual {evaluate(condition, values)}"
+        case BranchNode(branches=branches, op=op):
+            for branch in branches:
+                yield f"way of {op.name}"
+                yield from _layers(branch, values)
+            yield op.name
+        case OneOfNode(options=options, statement=statement, choice=choice):
+            for option, seq in zip(statement.options, options, strict=True):
+                if option.name.text == values[choice.name]:
+                    yield from _layers(seq, values)
+
+
+def completed(
+    space: Space, claim: Claim, rng: random.Random
+) -> tuple[dict[str, Value] | None, bool]:
+    """Return an arch with the choices of a claim that leads to it, and whether all were tried."""
     return _found(space, claim.choices, [claim.when], rng)
 
 
@@ -137,7 +190,7 @@ def some_archs(space: Space, rng: random.Random, most: int) -> Iterator[dict[str
     domains = {dim.var.name: dim.var.values for dim in space.dims}
     every = math.prod(map(len, domains.values())) <= most
     for values in _assignments(domains, rng, most, every):
-        if _meets(space, values, []):
+        if meets(space, values):
             yield values
 
 
@@ -148,7 +201,7 @@ def _found(
     every = math.prod(map(len, domains.values())) <= TRIES * 10
     for rest in _assignments(domains, rng, TRIES, every):
         values = {**choices, **rest}
-        if _meets(space, values, conditions):
+        if meets(space, values, conditions):
             return values, True
     return None, every
 
@@ -164,6 +217,7 @@ def _assignments(
         yield {name: rng.choice(values) for name, values in domains.items()}
 
 
-def _meets(space: Space, values: Mapping[str, Value], conditions: list[Expr]) -> bool:
+def meets(space: Space, values: Mapping[str, Value], conditions: Sequence[Expr] = ()) -> bool:
+    """Return whether an arch meets all requirements, and some conditions."""
     everything = [*conditions, *(r.condition for r in space.requirements)]
     return all(evaluate(condition, values) for condition in everything)

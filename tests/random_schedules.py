@@ -30,9 +30,7 @@ def random_schedule(rng: random.Random, called: str) -> syntax.ScheduleDecl:
     kept = parameters[: rng.choice((1, 3))] if rng.random() < 0.2 else parameters
     if len(kept) < 3:
         kept = parameters
-    return syntax.ScheduleDecl(
-        span=NOWHERE, name=name(called), parameters=kept, body=tuple(phases)
-    )
+    return syntax.ScheduleDecl(span=NOWHERE, name=name(called), parameters=kept, body=tuple(phases))
 
 
 def _phase(rng: random.Random, called: str) -> syntax.Phase:

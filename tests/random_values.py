@@ -23,7 +23,8 @@ MOST = 256
 """So many combinations of values are tried for one expression."""
 ARITHMETIC = ("+", "-", "*", "//", "%", "/")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-FUNCTIONS = ("round", "floor", "min", "max", "divisible")
+LOGIC = ("and", "or", "not")
+CALLED = ("round", "floor", "min", "max", "divisible", "let function")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -146,7 +147,8 @@ def members(expr: Expression, scope: Scope) -> tuple[Value, ...]:
         case syntax.RangeLit(low=low, high=high, step=step):
             first, last = evaluate(low, scope, {}), evaluate(high, scope, {})
             by = 1 if step is None else evaluate(step, scope, {})
-            assert not isinstance(first, str) and not isinstance(last, str)
+            assert not isinstance(first, str)
+            assert not isinstance(last, str)
             assert not isinstance(by, str)
             return tuple(first + i * by for i in range(math.floor((last - first) / by + 1e-9) + 1))
     raise AssertionError(expr)
@@ -189,7 +191,7 @@ def values(expr: Expression, scope: Scope) -> tuple[Value, ...] | None:
     for combination in itertools.product(*open_.values()):
         try:
             value = evaluate(expr, scope, dict(zip(open_, combination, strict=True)))
-        except (ZeroDivisionError, ValueError, TypeError, OverflowError):
+        except (ArithmeticError, KeyError, ValueError, TypeError):
             return None
         if isinstance(value, float) and not math.isfinite(value):
             return None
@@ -197,7 +199,9 @@ def values(expr: Expression, scope: Scope) -> tuple[Value, ...] | None:
     return tuple(found)
 
 
-def evaluate(expr: Expression, scope: Scope, env: dict[int, Value]) -> Value:
+def evaluate(  # noqa: C901  (one case a node)
+    expr: Expression, scope: Scope, env: dict[int, Value]
+) -> Value:
     """Return the value of an expression where everything open has the value of ``env``."""
     if id(expr) in env:
         return env[id(expr)]
@@ -233,8 +237,8 @@ def evaluate(expr: Expression, scope: Scope, env: dict[int, Value]) -> Value:
             assert entry.expr is not None
             assert entry.scope is not None
             inside = entry.scope.inner()
-            for parameter, value in zip(entry.parameters, given, strict=True):
-                inside.entries[parameter] = Entry(kind="number", values=(value,))
+            for parameter, one in zip(entry.parameters, given, strict=True):
+                inside.entries[parameter] = Entry(kind="number", values=(one,))
             return evaluate(entry.expr, inside, env)
     raise ValueError(expr)
 
@@ -280,6 +284,8 @@ class Values:
     room: float = 8.0
     sloppy: float = 0.0
     """How often a size is taken as it comes, whether it fits or not."""
+    wishes: tuple[tuple[str, str], ...] = ()
+    """Operators in operators that some conditions are to have."""
 
     def chance(self, likely: float) -> bool:
         """Return true with this probability."""
@@ -287,17 +293,35 @@ class Values:
 
     def number(self, scope: Scope, deep: int, sets: float, moving: bool = True) -> Expression:
         """Return a number of any size; ``sets`` is how many copies of a set would be made, or 0."""
-        rng = self.rng
         if deep <= 0 or self.chance(0.4):
             return self._leaf(scope, sets, moving)
-        kind = rng.choice((*ARITHMETIC, *ARITHMETIC, "if", "if", *FUNCTIONS, "neg", "let"))
+        kind = self.rng.choice((*ARITHMETIC, *ARITHMETIC, "if-else", "if-else", *CALLED, "neg"))
+        return self.operator(kind, scope, deep, sets, moving)
+
+    def operator(  # noqa: C901  (one case an operator)
+        self,
+        kind: str,
+        scope: Scope,
+        deep: int,
+        sets: float,
+        moving: bool,
+        first: Expression | None = None,
+    ) -> Expression:
+        """Return a number that an operator gives, of ``first`` where that is given."""
+        rng = self.rng
         inner = [self.number(scope, deep - 1, sets, moving) for _ in range(2)]
+        if first is not None:
+            inner[0] = first
+            if self.chance(0.4) and kind not in ("/", "//", "%", "let function"):
+                inner.reverse()
         match kind:
             case "neg":
-                return unary("-", inner[0])
-            case "if":
+                return unary("-", first or inner[0])
+            case "if-else":
                 return if_else(self.condition(scope, deep - 1, moving), inner[0], inner[1])
             case "round" | "floor":
+                if first is not None:
+                    return apply(kind, first)
                 half = binary(rng.choice("/*"), inner[0], number(rng.choice((2, 1.5, 0.5, 4))))
                 return apply(kind, half)
             case "min" | "max":
@@ -305,16 +329,15 @@ class Values:
                 return apply(kind, *inner, *more)
             case "divisible":
                 least = [number(rng.choice((1, 2, 4)))] if self.chance(0.3) else []
-                return apply(kind, inner[0], number(rng.choice((2, 4, 8))), *least)
-            case "let":
+                return apply(kind, first or inner[0], number(rng.choice((2, 4, 8))), *least)
+            case "let function":
                 functions = scope.visible("function")
                 if not functions:
                     return inner[0]
                 function = rng.choice(functions)
                 entry = scope.find(function)
                 assert entry is not None
-                given = [self.number(scope, deep - 1, sets, moving) for _ in entry.parameters]
-                return apply(function, *given)
+                return apply(function, *inner[: len(entry.parameters)])
         return binary(kind, inner[0], inner[1])
 
     def _leaf(self, scope: Scope, sets: float, moving: bool) -> Expression:
@@ -354,6 +377,8 @@ class Values:
     def condition(self, scope: Scope, deep: int, moving: bool = True) -> Expression:
         """Return a condition."""
         rng = self.rng
+        if self.wishes and self.chance(0.3):
+            return self.wished(*rng.choice(self.wishes), scope, moving)
         flags = self.names(scope, "flag", moving)
         words = scope.visible("word")
         if deep > 0 and self.chance(0.3):
@@ -383,6 +408,44 @@ class Values:
             right = self.number(scope, 0, 0, moving)
         return binary(rng.choice(COMPARISONS), left, right)
 
+    def wished(self, outer: str, inner: str, scope: Scope, moving: bool) -> Expression:
+        """Return a condition with one operator in another."""
+        rng = self.rng
+        if outer in LOGIC or inner in (*LOGIC, *COMPARISONS):
+            part = self._condition_of(inner, scope, moving)
+            other = self._condition_of(rng.choice(COMPARISONS), scope, moving)
+            if outer == "if-else":
+                ways = [self._leaf(scope, 0, moving) for _ in range(2)]
+                chosen = if_else(part, ways[0], ways[1])
+                return binary(rng.choice(COMPARISONS), chosen, ways[1])
+            if outer == "not":
+                return unary("not", part)
+            pair = [part, other]
+            rng.shuffle(pair)
+            return binary(outer, pair[0], pair[1])
+        part = self.operator(inner, scope, 1, 0, moving)
+        if (outer, inner) == ("divisible", "neg"):  # what is rounded is positive
+            part = unary("-", binary("-", self._leaf(scope, 0, moving), number(40)))
+        if outer not in COMPARISONS:
+            part = self.operator(outer, scope, 1, 0, moving, part)
+            outer = rng.choice(COMPARISONS)
+        found = [v for v in values(part, scope) or () if isinstance(v, int | float)]
+        right = number(rng.choice(found)) if found else self._leaf(scope, 0, moving)
+        sides = [part, right]
+        if self.chance(0.3):
+            sides.reverse()
+        return binary(outer, sides[0], sides[1])
+
+    def _condition_of(self, kind: str, scope: Scope, moving: bool) -> Expression:
+        """Return a condition that an operator gives."""
+        if kind in COMPARISONS:
+            left = self.number(scope, 1, 0, moving)
+            found = [v for v in values(left, scope) or () if isinstance(v, int | float)]
+            right = number(self.rng.choice(found)) if found else number(4)
+            return binary(kind, left, right)
+        inner = [self._condition_of(self.rng.choice(COMPARISONS), scope, moving) for _ in "ab"]
+        return unary("not", inner[0]) if kind == "not" else binary(kind, inner[0], inner[1])
+
     def size(
         self,
         scope: Scope,
@@ -398,6 +461,10 @@ class Values:
         for _ in range(5):
             expr = self.number(scope, rng.choice((0, 1, 1, 2, 3)), sets, moving)
             found = values(expr, scope)
+            if found and len(found) == 1 and variables(expr, scope) and self.chance(0.95):
+                open_ = variables(expr, scope)
+                if any(len(domain) > 1 for domain in open_.values()):
+                    continue  # it would depend on choices that change nothing
             if found and (careless or all(_whole(v) and fits(v) for v in found)):
                 self.charge(expr, scope, sets)
                 return expr, tuple(int(v) for v in found if not isinstance(v, str))

@@ -64,7 +64,7 @@ def smaller_spaces(space: RandomSpace) -> Iterator[RandomSpace]:
         yield replace(space, main=smaller, settings=kept)
 
 
-def smaller_nodes(node: Any) -> Iterator[Any]:
+def smaller_nodes(node: Any) -> Iterator[Any]:  # noqa: C901  (one case a kind of field)
     """Yield copies of a node with one thing less in it."""
     fields = [f.name for f in dataclasses.fields(node) if f.name != "span"]
     for key in fields:
@@ -72,7 +72,7 @@ def smaller_nodes(node: Any) -> Iterator[Any]:
         if isinstance(value, tuple):
             for part in _fewer(value, key, isinstance(node, syntax.File)):
                 yield replace(node, **{key: part})
-        elif isinstance(value, syntax.Node) and key in _OPTIONAL:
+        elif isinstance(value, syntax.Node) and (type(node), key) in _OPTIONAL:
             yield replace(node, **{key: None})
     for key in fields:
         value = getattr(node, key)
@@ -85,13 +85,21 @@ def smaller_nodes(node: Any) -> Iterator[Any]:
                 yield replace(node, **{key: other})
 
 
-_OPTIONAL = {"label", "condition", "allocate", "step", "default", "allowed", "part"}
+_OPTIONAL: set[tuple[type[syntax.Node], str]] = {
+    (syntax.Call, "label"),
+    (syntax.OneOf, "label"),
+    (syntax.Residual, "condition"),
+    (syntax.Choice, "allocate"),
+    (syntax.RangeLit, "step"),
+    (syntax.Parameter, "default"),
+    (syntax.Parameter, "allowed"),
+    (syntax.Unlock, "part"),
+}
 
 
 def _inside(part: Any) -> Iterator[Any]:
     if isinstance(part, tuple):
-        for fewer in _fewer(part, "body", False):
-            yield fewer
+        yield from _fewer(part, "body", False)
         for i, statement in enumerate(part):
             for smaller in _inside(statement):
                 yield (*part[:i], smaller, *part[i + 1 :])

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import itertools
+import math
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -23,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from fixed_spaces import check_fixed, completed, some_archs, watched
+from fixed_spaces import Watched, check_fixed, completed, layers, meets, some_archs, watched
 
 from ofadsl.compiler.draw.picture import draw
 from ofadsl.compiler.emit.package import emit, write
@@ -147,38 +150,57 @@ class _Run:
 
     def space(self) -> None:
         """Check the space, and then all that it promises."""
+        report: Diagnostics | None = None
+        checked: Checked | None = None
         with watched() as seen:
             try:
                 checked = check_file(self.path, self.settings)
-            except Diagnostics as report:
-                self.verdict.codes = tuple(item.code for item in report)
-                self.verdict.undecided = "OFA056" in self.verdict.codes
-                str(report)
-                self.tried("refusal", self.refused, seen)
-                return
+            except Diagnostics as found:
+                report = found
             except Exception:
-                self.tried("check", check_file, self.path, self.settings)
-                return
-        if checked is None:
-            self.add("check: no space and no mistake", "")
+                report = None
+        if report is not None:
+            self.verdict.codes = tuple(item.code for item in report)
+            self.verdict.undecided = "OFA056" in self.verdict.codes
+            self.tried("report", str, report)
+            self.tried("refusal", self.refused, seen, report)
+            return
+        if checked is None:  # a crash, or none
+            self.tried("check", check_file, self.path, self.settings)
             return
         self.verdict.accepted = True
-        accepted = _Accepted(run=self, checked=checked, graph=lower(checked))
-        self.tried("accepted", accepted.everything)
+        graph = self.tried("lower", lower, checked)
+        if graph is not None:
+            accepted = _Accepted(run=self, checked=checked, graph=graph)
+            self.tried("accepted", accepted.everything)
 
-    def refused(self, seen: Any) -> None:
+    def refused(self, seen: Watched, report: Diagnostics) -> None:
         """Try what the compiler says against a space."""
-        space: Space | None = seen.space
-        named = {code for code in self.verdict.codes if "OFA001" <= code < "OFA040"}
-        if space is None or named or not space.size():
+        space = seen.space
+        named = {code for code in self.verdict.codes if not "OFA040" <= code < "OFA120"}
+        if space is None or named:
             return
+        if not space.size():
+            few = math.prod(len(dim.var.values) for dim in space.dims) <= COUNTED
+            left = next(distinct(space), None) if few else None
+            if left is not None:
+                self.add("refusal: nothing is left, it says, but this is", left)
+            return
+        self._unused(space, report)
+        rest = set(self.verdict.codes) - self._claimed(space, seen) - _NOT_TRIED
+        if rest:
+            self._searched(space, rest)
+
+    def _claimed(self, space: Space, seen: Watched) -> set[str]:
+        """Try the choices that the compiler names; return the codes with which they break."""
         confirmed: set[str] = set()
         for claim in seen.claims:
             if claim.code is not None and claim.code not in self.verdict.codes:
                 continue
             values, every = completed(space, claim, self.rng)
             if values is None:
-                if every:
+                divided = claim.code is None and "OFA046" in self.verdict.codes
+                if every and not divided:  # nothing is divided by 0, whether it matters or not
                     self.add(f"refusal: no arch has the choices of {claim.code}", claim)
                 continue
             if evaluate(claim.condition, values):
@@ -190,9 +212,29 @@ class _Run:
                 continue
             self.verdict.confirmed += 1
             confirmed |= codes
-        rest = set(self.verdict.codes) - confirmed - _NOT_TRIED
-        if rest:
-            self._searched(space, rest)
+        return confirmed
+
+    def _unused(self, space: Space, report: Diagnostics) -> None:
+        """Check that a dimension of which nothing depends changes nothing."""
+        if self.verdict.codes != ("OFA055",) * len(self.verdict.codes):
+            return
+        for item in report:
+            found = re.search("nothing depends on `(.*)`", item.label)
+            assert found is not None, item.label
+            dim = next(dim for dim in space.dims if dim.var.name == found[1])
+            for values in itertools.islice(some_archs(space, self.rng, 40), 4):
+                graphs = set()
+                for value in dim.var.values:
+                    values = {**values, dim.var.name: value}
+                    if not meets(space, values):
+                        continue
+                    checked, codes = check_fixed(self.path, self.settings, values)
+                    assert not codes, codes
+                    graphs.add(None if checked is None else tuple(layers(checked, values)))
+                if len(graphs) > 1:
+                    self.add(f"refusal: nothing depends on {found[1]}, it says", values)
+                    return
+            self.verdict.confirmed += 1
 
     def _searched(self, space: Space, codes: set[str]) -> None:
         """Look for archs that break by rules that name no choices."""
@@ -210,8 +252,8 @@ class _Run:
         self.verdict.unconfirmed += sorted(left)
 
 
-_NOT_TRIED = {"OFA051", "OFA052", "OFA053", "OFA055", "OFA056"}
-"""What is said of the space as a whole, not of its archs."""
+_NOT_TRIED = {"OFA041", "OFA045", "OFA046", "OFA048", *(f"OFA{n:03}" for n in range(51, 57))}
+"""What is said of the space as a whole, or of what stands in it, not of its archs."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -232,7 +274,7 @@ class _Accepted:
         if package is None:
             return
         write(package, run.folder)
-        with _imported(run.folder / package.name) as modules:
+        with _Imported(run.folder / package.name) as modules:
             module = run.tried("import", modules)
             if module is None:
                 return
@@ -280,7 +322,10 @@ class _Accepted:
         encoded = cost.encode(forms)
         assert encoded.tolist() == [list(row) for row in rows], f"encoded {encoded}, not {rows}"
         found = []
-        for end in (module.Arch.smallest(), module.Arch.largest()):
+        ends = [module.Arch.smallest(), module.Arch.largest()]
+        if not space.requirements:
+            ends += [module.Arch.sample(self.run.rng) for _ in range(2)]
+        for end in ends:
             form = end.to_dict()
             row = tuple(cost.encode([form])[0].tolist())
             assert space.contains(row), f"{form} is outside the space"
@@ -353,7 +398,9 @@ class _Accepted:
         supernet.zero_grad(set_to_none=True)
         out = supernet(_images(module, arch, 2), arch)
         wanted = (2, *self.shape(row))
-        assert tuple(out.shape) == wanted, f"{arch.to_dict()} gives {tuple(out.shape)}, not {wanted}"
+        assert tuple(out.shape) == wanted, (
+            f"{arch.to_dict()} gives {tuple(out.shape)}, not {wanted}"
+        )
         assert torch.isfinite(out).all(), f"{arch.to_dict()} is not finite"
         if out.requires_grad:
             out.square().mean().backward()
@@ -394,7 +441,7 @@ class _Accepted:
         assert extents == wanted, f"fixed at {values} it gives {extents}, not {wanted}"
 
 
-class _imported:  # noqa: N801  (a context, used as a function)
+class _Imported:
     """Imports a generated package, and forgets it again."""
 
     def __init__(self, folder: Path) -> None:
@@ -423,7 +470,7 @@ class _imported:  # noqa: N801  (a context, used as a function)
 
 
 def distinct(space: Space) -> Iterator[Row]:
-    """Yield the distinct subnets by trying all choices: what does not matter stands at its first."""
+    """Yield the distinct subnets by trying all: what does not matter stands at its first choice."""
     names = [dim.var.name for dim in space.dims]
     ready = [{v.name for v in dim.live.support} for dim in space.dims]
 

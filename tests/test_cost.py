@@ -19,6 +19,7 @@ from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import check_text
 from ofadsl.cost.interpret import Profile, interpret
 from ofadsl.cost.micro import covers
+from ofadsl.cost.model import Costs
 from ofadsl.cost.space_hash import space_hash
 from ofadsl.diagnostics import Diagnostics
 
@@ -107,6 +108,21 @@ def test_bytes_are_elements_times_their_size() -> None:
     assert (cost.weight_bytes(x) == 4 * cost.params(x)).all()
     assert (cost.weight_bytes(x, 1) == cost.params(x)).all()
     assert (cost.peak_memory(x) == 4 * cost.peak_memory(x, 1)).all()
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_the_model_in_process_is_the_generated_one(name: str) -> None:
+    space = model(name)
+    own = Costs(space.checked, space.graph)
+    x = space.cost.sample(200, np.random.default_rng(3))
+    assert (own.sample(200, np.random.default_rng(3)) == x).all()
+    quantities = ["macs", "params", "weight_bytes", "peak_memory", "contains", "matters"]
+    if own.micro:
+        quantities += ["arena_bytes", "flash_bytes"]
+    for quantity in quantities:
+        assert (getattr(own, quantity)(x) == getattr(space.cost, quantity)(x)).all(), quantity
+    assert own.decode(x) == space.cost.decode(x)
+    assert (own.encode(own.decode(x)) == x).all()
 
 
 def test_chunks_do_not_show() -> None:

@@ -97,13 +97,18 @@ def run(command: str, work: Path, out: Path) -> Result:
 
 @contextlib.contextmanager
 def files_end_at(size: int) -> Iterator[None]:
-    """Refuse to write a file beyond so many bytes, as a disk does that is full."""
+    """Refuse to write a file beyond so many bytes, as a disk does that is full.
+
+    Python writes no bytecode meanwhile: it would leave half of it, and trip over that later.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        sys.dont_write_bytecode = written
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from ofadsl.compiler.emit.cost import emit_cost
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import check_text
+from ofadsl.cost.extremes import extreme_costs
 from ofadsl.diagnostics import Diagnostics
 from ofadsl.search import genetic
 from ofadsl.search.approach import approach
 from ofadsl.search.domain import Domain, domain_of
 from ofadsl.search.domination import best, crowding, ranks
-from ofadsl.search.extremes import extreme_costs
 from ofadsl.search.front import Archs, Floats
 from ofadsl.search.problem import Batch, Problem
 from ofadsl.search.resume import read_state, state_bytes
@@ -352,7 +352,7 @@ def ends(values: Any) -> tuple[int, int]:
     return int(values.min()), int(values.max())
 
 
-@pytest.mark.parametrize("name", ["small", "mixed", "vit", "convnext"])
+@pytest.mark.parametrize("name", ["small", "mixed", "vit", "convnext", "nested", "kernels"])
 def test_the_ends_of_each_cost_are_exact(name: str) -> None:
     found = compiled(name)
     cost, space = found.module.cost, found.checked.space

@@ -84,6 +84,12 @@ class Dims:
         deep = [int(value > block) for value in self.choices[depth]]
         return Table((depth,), np.array(deep, np.int64))
 
+    def ends(self, stage: str, block: int) -> Table:
+        """Return 1 where a block is the last of its stage, else 0."""
+        depth = self.column[f"{stage}.depth"]
+        last = [int(value == block + 1) for value in self.choices[depth]]
+        return Table((depth,), np.array(last, np.int64))
+
     def shaped(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return archs as an array; raise ValueError for another shape or type."""
         x = np.asarray(x)
@@ -450,7 +456,7 @@ def _alternatives(values: Sequence[object]) -> str:
 
 
 SPACE = "attentive_nas"
-SPACE_HASH = "cd8204fa5f7933b9e7959e77ed49378d49d3c6bf966a73d1ec4d2e21eef924db"
+SPACE_HASH = "ebd56afd217c34e93b2fc518301d5bc6bd9be68996914eff546256876426fbf8"
 SIZE = 440301256704
 """The number of distinct subnets."""
 
@@ -490,19 +496,15 @@ _DIMS = Dims(
     ]
 )
 DIMS, CHOICES = _DIMS.names, _DIMS.choices
-_table, _exists = _DIMS.table, _DIMS.exists
+_table, _exists, _ends = _DIMS.table, _DIMS.exists, _DIMS.ends
 
 _WIDTHS: dict[str, Formula] = {}
 _RESOLUTION = np.array(CHOICES[0])
 _AREA_144 = _table(((_RESOLUTION - 1) // 2 + 1) ** 2, "resolution")
-_IF_MB1_WIDTH_AND_STEM_WIDTH = _table([[0, 1], [1, 0]], "stem_width", "mb1.width")
 _AREA_72 = _table(((_RESOLUTION - 1) // 2 // 2 + 1) ** 2, "resolution")
-_IF_MB1_WIDTH_AND_MB2_WIDTH = _table([[1, 1], [0, 1]], "mb1.width", "mb2.width")
 _AREA_36 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 + 1) ** 2, "resolution")
-_IF_MB2_WIDTH_AND_MB3_WIDTH = _table([[1, 1], [0, 1]], "mb2.width", "mb3.width")
 _AREA_18 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 // 2 + 1) ** 2, "resolution")
 _AREA_9 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 // 2 // 2 + 1) ** 2, "resolution")
-_IF_MB6_WIDTH_AND_MB7_WIDTH = _table([[1, 1], [1, 1], [1, 1], [0, 1]], "mb6.width", "mb7.width")
 
 # When a dimension matters; others do where their stage has their block.
 _LIVE: dict[str, Condition] = {}
@@ -518,17 +520,11 @@ _MACS: dict[str, list[Table]] = {
     "stem": [_table([432, 648], "stem_width", times=[_AREA_144])],
     "mb1.0": [
         _table(
-            [[400, 656], [528, 784], [600, 984], [792, 1176]],
+            [[400, 656], [912, 1168], [984, 1368], [792, 1176]],
             "stem_width",
             "mb1.width",
             "mb1.kernel",
             times=[_AREA_144],
-        ),
-        _table(
-            [[256, 384], [384, 576]],
-            "stem_width",
-            "mb1.width",
-            times=[_AREA_144, _IF_MB1_WIDTH_AND_STEM_WIDTH],
         ),
     ],
     "mb1.1": [
@@ -545,26 +541,20 @@ _MACS: dict[str, list[Table]] = {
         ),
         _table(
             [
-                [2112, 2640, 3168],
-                [3136, 3920, 4704],
-                [2624, 3280, 3936],
-                [3648, 4560, 5472],
+                [2496, 3024, 3552],
+                [3520, 4304, 5088],
+                [3136, 3792, 4448],
+                [4160, 5072, 5984],
                 [3168, 3960, 4752],
                 [4704, 5880, 7056],
-                [3936, 4920, 5904],
-                [5472, 6840, 8208],
+                [4704, 5688, 6672],
+                [6240, 7608, 8976],
             ],
             "mb1.width",
             "mb2.width",
             "mb2.kernel",
             "mb2.expand",
             times=[_AREA_72],
-        ),
-        _table(
-            [[384, 512], [576, 768]],
-            "mb1.width",
-            "mb2.width",
-            times=[_AREA_72, _IF_MB1_WIDTH_AND_MB2_WIDTH],
         ),
     ],
     **{
@@ -607,14 +597,14 @@ _MACS: dict[str, list[Table]] = {
         ),
         _table(
             [
-                [3936, 4920, 5904],
-                [5472, 6840, 8208],
-                [4704, 5880, 7056],
-                [6240, 7800, 9360],
+                [4704, 5688, 6672],
+                [6240, 7608, 8976],
+                [5664, 6840, 8016],
+                [7200, 8760, 10320],
                 [5248, 6560, 7872],
                 [7296, 9120, 10944],
-                [6272, 7840, 9408],
-                [8320, 10400, 12480],
+                [7552, 9120, 10688],
+                [9600, 11680, 13760],
             ],
             "mb2.width",
             "mb3.width",
@@ -623,12 +613,6 @@ _MACS: dict[str, list[Table]] = {
             times=[_AREA_36],
         ),
         _table([[4608, 7680, 11520], [8192, 12800, 18432]], "mb2.width", "mb3.expand"),
-        _table(
-            [[768, 960], [1024, 1280]],
-            "mb2.width",
-            "mb3.width",
-            times=[_AREA_36, _IF_MB2_WIDTH_AND_MB3_WIDTH],
-        ),
     ],
     **{
         f"mb3.{i}": [
@@ -834,14 +818,14 @@ _MACS: dict[str, list[Table]] = {
     "mb7.0": [
         _table(
             [
-                [480384, 498816],
-                [489600, 508032],
-                [510000, 529200],
-                [519600, 538800],
-                [540384, 560352],
-                [550368, 570336],
+                [521856, 540288],
+                [532608, 551040],
+                [553200, 572400],
+                [564400, 583600],
+                [585312, 605280],
+                [596960, 616928],
                 [571536, 592272],
-                [581904, 602640],
+                [630288, 651024],
             ],
             "mb6.width",
             "mb7.width",
@@ -849,12 +833,6 @@ _MACS: dict[str, list[Table]] = {
             times=[_AREA_9],
         ),
         _table([663552, 729600, 778752, 850176], "mb6.width"),
-        _table(
-            [[41472, 43008], [43200, 44800], [44928, 46592], [46656, 48384]],
-            "mb6.width",
-            "mb7.width",
-            times=[_AREA_9, _IF_MB6_WIDTH_AND_MB7_WIDTH],
-        ),
     ],
     "mb7.1": [
         _table(
@@ -876,16 +854,10 @@ _PARAMS: dict[str, list[Table]] = {
     "stem": [_table([464, 696], "stem_width")],
     "mb1.0": [
         _table(
-            [[464, 720], [608, 864], [680, 1064], [888, 1272]],
+            [[464, 720], [992, 1248], [1064, 1448], [888, 1272]],
             "stem_width",
             "mb1.width",
             "mb1.kernel",
-        ),
-        _table(
-            [[256, 384], [384, 576]],
-            "stem_width",
-            "mb1.width",
-            times=[_IF_MB1_WIDTH_AND_STEM_WIDTH],
         ),
     ],
     "mb1.1": [
@@ -894,25 +866,19 @@ _PARAMS: dict[str, list[Table]] = {
     "mb2.0": [
         _table(
             [
-                [3440, 4288, 5136],
-                [4464, 5568, 6672],
-                [3968, 4944, 5920],
-                [4992, 6224, 7456],
+                [3824, 4672, 5520],
+                [4848, 5952, 7056],
+                [4480, 5456, 6432],
+                [5504, 6736, 7968],
                 [5904, 7368, 8832],
                 [7440, 9288, 11136],
-                [6688, 8344, 10000],
-                [8224, 10264, 12304],
+                [7456, 9112, 10768],
+                [8992, 11032, 13072],
             ],
             "mb1.width",
             "mb2.width",
             "mb2.kernel",
             "mb2.expand",
-        ),
-        _table(
-            [[384, 512], [576, 768]],
-            "mb1.width",
-            "mb2.width",
-            times=[_IF_MB1_WIDTH_AND_MB2_WIDTH],
         ),
     ],
     **{
@@ -951,25 +917,19 @@ _PARAMS: dict[str, list[Table]] = {
     "mb3.0": [
         _table(
             [
-                [11416, 16176, 21704],
-                [12952, 18096, 24008],
-                [12200, 17152, 22872],
-                [13736, 19072, 25176],
+                [12184, 16944, 22472],
+                [13720, 18864, 24776],
+                [13160, 18112, 23832],
+                [14696, 20032, 26136],
                 [18272, 25384, 33520],
                 [20320, 27944, 36592],
-                [19312, 26680, 35072],
-                [21360, 29240, 38144],
+                [20592, 27960, 36352],
+                [22640, 30520, 39424],
             ],
             "mb2.width",
             "mb3.width",
             "mb3.kernel",
             "mb3.expand",
-        ),
-        _table(
-            [[768, 960], [1024, 1280]],
-            "mb2.width",
-            "mb3.width",
-            times=[_IF_MB2_WIDTH_AND_MB3_WIDTH],
         ),
     ],
     **{
@@ -1143,24 +1103,18 @@ _PARAMS: dict[str, list[Table]] = {
     "mb7.0": [
         _table(
             [
-                [1150416, 1168848],
-                [1159648, 1178080],
-                [1246336, 1265536],
-                [1255952, 1275152],
-                [1326120, 1346088],
-                [1336120, 1356088],
+                [1191888, 1210320],
+                [1202656, 1221088],
+                [1289536, 1308736],
+                [1300752, 1319952],
+                [1371048, 1391016],
+                [1382712, 1402680],
                 [1428952, 1449688],
-                [1439336, 1460072],
+                [1487720, 1508456],
             ],
             "mb6.width",
             "mb7.width",
             "mb7.kernel",
-        ),
-        _table(
-            [[41472, 43008], [43200, 44800], [44928, 46592], [46656, 48384]],
-            "mb6.width",
-            "mb7.width",
-            times=[_IF_MB6_WIDTH_AND_MB7_WIDTH],
         ),
     ],
     "mb7.1": [

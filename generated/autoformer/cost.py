@@ -84,6 +84,12 @@ class Dims:
         deep = [int(value > block) for value in self.choices[depth]]
         return Table((depth,), np.array(deep, np.int64))
 
+    def ends(self, stage: str, block: int) -> Table:
+        """Return 1 where a block is the last of its stage, else 0."""
+        depth = self.column[f"{stage}.depth"]
+        last = [int(value == block + 1) for value in self.choices[depth]]
+        return Table((depth,), np.array(last, np.int64))
+
     def shaped(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return archs as an array; raise ValueError for another shape or type."""
         x = np.asarray(x)
@@ -450,7 +456,7 @@ def _alternatives(values: Sequence[object]) -> str:
 
 
 SPACE = "autoformer"
-SPACE_HASH = "f3f7d9816d5a60d581a867a8f34edbb0995ab1fb14dbfced0eabb305c316b245"
+SPACE_HASH = "81781823ef46b664ce7c940a34a690fa43bbd578a7da4507ef8988f936139721"
 SIZE = 1056964608
 """The number of distinct subnets."""
 
@@ -466,7 +472,7 @@ _DIMS = Dims(
     ]
 )
 DIMS, CHOICES = _DIMS.names, _DIMS.choices
-_table, _exists = _DIMS.table, _DIMS.exists
+_table, _exists, _ends = _DIMS.table, _DIMS.exists, _DIMS.ends
 
 _WIDTHS: dict[str, Formula] = {}
 

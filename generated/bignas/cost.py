@@ -84,6 +84,12 @@ class Dims:
         deep = [int(value > block) for value in self.choices[depth]]
         return Table((depth,), np.array(deep, np.int64))
 
+    def ends(self, stage: str, block: int) -> Table:
+        """Return 1 where a block is the last of its stage, else 0."""
+        depth = self.column[f"{stage}.depth"]
+        last = [int(value == block + 1) for value in self.choices[depth]]
+        return Table((depth,), np.array(last, np.int64))
+
     def shaped(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return archs as an array; raise ValueError for another shape or type."""
         x = np.asarray(x)
@@ -450,7 +456,7 @@ def _alternatives(values: Sequence[object]) -> str:
 
 
 SPACE = "bignas"
-SPACE_HASH = "a61891d98970d4f0fd8061ae72014e5f261fe71790f54f7aaeb66f70341090b7"
+SPACE_HASH = "e35d4dc05fe546d5d3099c3232dbf2d8013939824f607e97a3eef1cc519bbefe"
 SIZE = 589824000
 """The number of distinct subnets."""
 
@@ -484,7 +490,7 @@ _DIMS = Dims(
     ]
 )
 DIMS, CHOICES = _DIMS.names, _DIMS.choices
-_table, _exists = _DIMS.table, _DIMS.exists
+_table, _exists, _ends = _DIMS.table, _DIMS.exists, _DIMS.ends
 
 _WIDTHS: dict[str, Formula] = {}
 _RESOLUTION = np.array(CHOICES[0])

@@ -84,6 +84,12 @@ class Dims:
         deep = [int(value > block) for value in self.choices[depth]]
         return Table((depth,), np.array(deep, np.int64))
 
+    def ends(self, stage: str, block: int) -> Table:
+        """Return 1 where a block is the last of its stage, else 0."""
+        depth = self.column[f"{stage}.depth"]
+        last = [int(value == block + 1) for value in self.choices[depth]]
+        return Table((depth,), np.array(last, np.int64))
+
     def shaped(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return archs as an array; raise ValueError for another shape or type."""
         x = np.asarray(x)
@@ -450,7 +456,7 @@ def _alternatives(values: Sequence[object]) -> str:
 
 
 SPACE = "cifar"
-SPACE_HASH = "e489171ae94a652ac610c6e6e428512fa09fec84ca008c8995853f10f1ecef3b"
+SPACE_HASH = "7370c0c007d0debadd5a2fc974ae9ca65f50717c7778e17750173f4300ddfc60"
 SIZE = 17226818581248
 """The number of distinct subnets."""
 
@@ -471,7 +477,7 @@ _DIMS = Dims(
     ]
 )
 DIMS, CHOICES = _DIMS.names, _DIMS.choices
-_table, _exists = _DIMS.table, _DIMS.exists
+_table, _exists, _ends = _DIMS.table, _DIMS.exists, _DIMS.ends
 
 _WIDTHS: dict[str, Formula] = {}
 _RESOLUTION = np.array(CHOICES[0])

@@ -84,6 +84,12 @@ class Dims:
         deep = [int(value > block) for value in self.choices[depth]]
         return Table((depth,), np.array(deep, np.int64))
 
+    def ends(self, stage: str, block: int) -> Table:
+        """Return 1 where a block is the last of its stage, else 0."""
+        depth = self.column[f"{stage}.depth"]
+        last = [int(value == block + 1) for value in self.choices[depth]]
+        return Table((depth,), np.array(last, np.int64))
+
     def shaped(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return archs as an array; raise ValueError for another shape or type."""
         x = np.asarray(x)
@@ -450,7 +456,7 @@ def _alternatives(values: Sequence[object]) -> str:
 
 
 SPACE = "fbnet"
-SPACE_HASH = "839e194201777f56501309b4e0cee7d8789b499c58abbc9808d8da9f17ab18a8"
+SPACE_HASH = "9c74695995b822aae2e6c807f86d95d964c01daaa926e9234bd22f5f99705db5"
 SIZE = 984770902183611232881
 """The number of distinct subnets."""
 
@@ -478,7 +484,7 @@ _DIMS = Dims(
     ]
 )
 DIMS, CHOICES = _DIMS.names, _DIMS.choices
-_table, _exists = _DIMS.table, _DIMS.exists
+_table, _exists, _ends = _DIMS.table, _DIMS.exists, _DIMS.ends
 
 _WIDTHS: dict[str, Formula] = {}
 
@@ -495,145 +501,91 @@ _WEIGHTS: dict[str, tuple[float, ...]] = {}
 _MACS: dict[str, list[Table]] = {
     "stem": [_table([5419008])],
     "s1.0": [
-        _table([8228864], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-        _table([5017600], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-        _table([24686592], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-        _table([49373184], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s1.0.op")]),
-        _table([11440128], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s1.0.op")]),
-        _table([8228864], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")]),
-        _table([34320384], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s1.0.op")]),
-        _table([68640768], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s1.0.op")]),
+        _table(
+            [8228864, 5017600, 24686592, 49373184, 11440128, 8228864, 34320384, 68640768, 0],
+            "s1.0.op",
+        ),
     ],
     "s2.0": [
-        _table([4867072], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s2.0.op")]),
-        _table([2659328], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s2.0.op")]),
-        _table([14601216], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s2.0.op")]),
-        _table([29202432], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s2.0.op")]),
-        _table([5669888], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s2.0.op")]),
-        _table([3462144], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s2.0.op")]),
-        _table([17009664], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s2.0.op")]),
-        _table([34019328], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s2.0.op")]),
-        _table([1204224], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s2.0.op")]),
+        _table(
+            [4867072, 2659328, 14601216, 29202432, 5669888, 3462144, 17009664, 34019328, 1204224],
+            "s2.0.op",
+        ),
     ],
     **{
         f"s2.{i}": [
-            _table([4290048], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-            _table([2483712], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-            _table([12870144], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-            _table([25740288], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-            _table([5494272], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], f"s2.{i}.op")]),
-            _table([3687936], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], f"s2.{i}.op")]),
-            _table([16482816], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s2.{i}.op")]),
-            _table([32965632], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s2.{i}.op")]),
+            _table(
+                [4290048, 2483712, 12870144, 25740288, 5494272, 3687936, 16482816, 32965632, 0],
+                f"s2.{i}.op",
+            ),
         ]
         for i in range(1, 4)
     },
     "s3.0": [
-        _table([2577792], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s3.0.op")]),
-        _table([1373568], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s3.0.op")]),
-        _table([7733376], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s3.0.op")]),
-        _table([15466752], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s3.0.op")]),
-        _table([2878848], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s3.0.op")]),
-        _table([1674624], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s3.0.op")]),
-        _table([8636544], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s3.0.op")]),
-        _table([17273088], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s3.0.op")]),
-        _table([602112], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s3.0.op")]),
+        _table(
+            [2577792, 1373568, 7733376, 15466752, 2878848, 1674624, 8636544, 17273088, 602112],
+            "s3.0.op",
+        ),
     ],
     **{
         f"s3.{i}": [
-            _table([1831424], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], f"s3.{i}.op")]),
-            _table([1028608], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], f"s3.{i}.op")]),
-            _table([5494272], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s3.{i}.op")]),
-            _table([10988544], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s3.{i}.op")]),
-            _table([2232832], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], f"s3.{i}.op")]),
-            _table([1430016], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], f"s3.{i}.op")]),
-            _table([6698496], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s3.{i}.op")]),
-            _table([13396992], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s3.{i}.op")]),
+            _table(
+                [1831424, 1028608, 5494272, 10988544, 2232832, 1430016, 6698496, 13396992, 0],
+                f"s3.{i}.op",
+            ),
         ]
         for i in range(1, 4)
     },
     "s4.0": [
-        _table([1260672], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s4.0.op")]),
-        _table([658560], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s4.0.op")]),
-        _table([3782016], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s4.0.op")]),
-        _table([7564032], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s4.0.op")]),
-        _table([1361024], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s4.0.op")]),
-        _table([758912], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s4.0.op")]),
-        _table([4083072], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s4.0.op")]),
-        _table([8166144], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s4.0.op")]),
-        _table([401408], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s4.0.op")]),
+        _table(
+            [1260672, 658560, 3782016, 7564032, 1361024, 758912, 4083072, 8166144, 401408],
+            "s4.0.op",
+        ),
     ],
     **{
         f"s4.{i}": [
-            _table([1718528], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], f"s4.{i}.op")]),
-            _table([915712], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], f"s4.{i}.op")]),
-            _table([5155584], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s4.{i}.op")]),
-            _table([10311168], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s4.{i}.op")]),
-            _table([1919232], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], f"s4.{i}.op")]),
-            _table([1116416], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], f"s4.{i}.op")]),
-            _table([5757696], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s4.{i}.op")]),
-            _table([11515392], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s4.{i}.op")]),
+            _table(
+                [1718528, 915712, 5155584, 10311168, 1919232, 1116416, 5757696, 11515392, 0],
+                f"s4.{i}.op",
+            ),
         ]
         for i in range(1, 4)
     },
     "s5.0": [
-        _table([2320640], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s5.0.op")]),
-        _table([1216768], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s5.0.op")]),
-        _table([6961920], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s5.0.op")]),
-        _table([13923840], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s5.0.op")]),
-        _table([2521344], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s5.0.op")]),
-        _table([1417472], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s5.0.op")]),
-        _table([7564032], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s5.0.op")]),
-        _table([15128064], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s5.0.op")]),
-        _table([1404928], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s5.0.op")]),
+        _table(
+            [2320640, 1216768, 6961920, 13923840, 2521344, 1417472, 7564032, 15128064, 1404928],
+            "s5.0.op",
+        ),
     ],
     **{
         f"s5.{i}": [
-            _table([5114816], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], f"s5.{i}.op")]),
-            _table([2656192], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], f"s5.{i}.op")]),
-            _table([15344448], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s5.{i}.op")]),
-            _table([30688896], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s5.{i}.op")]),
-            _table([5466048], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], f"s5.{i}.op")]),
-            _table([3007424], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], f"s5.{i}.op")]),
-            _table([16398144], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s5.{i}.op")]),
-            _table([32796288], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s5.{i}.op")]),
+            _table(
+                [5114816, 2656192, 15344448, 30688896, 5466048, 3007424, 16398144, 32796288, 0],
+                f"s5.{i}.op",
+            ),
         ]
         for i in range(1, 4)
     },
     "s6.0": [
-        _table([3517808], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s6.0.op")]),
-        _table([1783600], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s6.0.op")]),
-        _table([10553424], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s6.0.op")]),
-        _table([21106848], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s6.0.op")]),
-        _table([3605616], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s6.0.op")]),
-        _table([1871408], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s6.0.op")]),
-        _table([10816848], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s6.0.op")]),
-        _table([21633696], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s6.0.op")]),
-        _table([1009792], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s6.0.op")]),
+        _table(
+            [3517808, 1783600, 10553424, 21106848, 3605616, 1871408, 10816848, 21633696, 1009792],
+            "s6.0.op",
+        ),
     ],
     **{
         f"s6.{i}": [
-            _table([3399032], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], f"s6.{i}.op")]),
-            _table([1740088], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], f"s6.{i}.op")]),
-            _table([10197096], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s6.{i}.op")]),
-            _table([20394192], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s6.{i}.op")]),
-            _table([3543288], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], f"s6.{i}.op")]),
-            _table([1884344], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], f"s6.{i}.op")]),
-            _table([10629864], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s6.{i}.op")]),
-            _table([21259728], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s6.{i}.op")]),
+            _table(
+                [3399032, 1740088, 10197096, 20394192, 3543288, 1884344, 10629864, 21259728, 0],
+                f"s6.{i}.op",
+            ),
         ]
         for i in range(1, 4)
     },
     "s7.0": [
-        _table([4913720], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s7.0.op")]),
-        _table([2497432], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s7.0.op")]),
-        _table([14741160], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s7.0.op")]),
-        _table([29482320], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s7.0.op")]),
-        _table([5057976], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s7.0.op")]),
-        _table([2641688], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s7.0.op")]),
-        _table([15173928], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s7.0.op")]),
-        _table([30347856], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s7.0.op")]),
-        _table([3173632], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s7.0.op")]),
+        _table(
+            [4913720, 2497432, 14741160, 29482320, 5057976, 2641688, 15173928, 30347856, 3173632],
+            "s7.0.op",
+        ),
     ],
     "mix": [_table([34220032])],
     "head": [_table([1984000])],
@@ -643,146 +595,40 @@ _macs = Lookup(_DIMS, each(_MACS), np.add)
 # The parameters of each block.
 _PARAMS: dict[str, list[Table]] = {
     "stem": [_table([464])],
-    "s1.0": [
-        _table([752], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-        _table([496], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-        _table([2192], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-        _table([4352], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s1.0.op")]),
-        _table([1008], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s1.0.op")]),
-        _table([752], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")]),
-        _table([2960], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s1.0.op")]),
-        _table([5888], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s1.0.op")]),
-    ],
-    "s2.0": [
-        _table([896], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s2.0.op")]),
-        _table([576], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s2.0.op")]),
-        _table([2592], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s2.0.op")]),
-        _table([5136], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s2.0.op")]),
-        _table([1152], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s2.0.op")]),
-        _table([832], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s2.0.op")]),
-        _table([3360], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s2.0.op")]),
-        _table([6672], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s2.0.op")]),
-        _table([432], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s2.0.op")]),
-    ],
+    "s1.0": [_table([752, 496, 2192, 4352, 1008, 752, 2960, 5888, 0], "s1.0.op")],
+    "s2.0": [_table([896, 576, 2592, 5136, 1152, 832, 3360, 6672, 432], "s2.0.op")],
     **{
-        f"s2.{i}": [
-            _table([1512], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-            _table([936], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-            _table([4440], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-            _table([8832], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-            _table([1896], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], f"s2.{i}.op")]),
-            _table([1320], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], f"s2.{i}.op")]),
-            _table([5592], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s2.{i}.op")]),
-            _table([11136], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s2.{i}.op")]),
-        ]
+        f"s2.{i}": [_table([1512, 936, 4440, 8832, 1896, 1320, 5592, 11136, 0], f"s2.{i}.op")]
         for i in range(1, 4)
     },
-    "s3.0": [
-        _table([1720], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s3.0.op")]),
-        _table([1048], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s3.0.op")]),
-        _table([5032], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s3.0.op")]),
-        _table([10000], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s3.0.op")]),
-        _table([2104], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s3.0.op")]),
-        _table([1432], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s3.0.op")]),
-        _table([6184], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s3.0.op")]),
-        _table([12304], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s3.0.op")]),
-        _table([832], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s3.0.op")]),
-    ],
+    "s3.0": [_table([1720, 1048, 5032, 10000, 2104, 1432, 6184, 12304, 832], "s3.0.op")],
     **{
-        f"s3.{i}": [
-            _table([2528], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], f"s3.{i}.op")]),
-            _table([1504], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], f"s3.{i}.op")]),
-            _table([7456], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s3.{i}.op")]),
-            _table([14848], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s3.{i}.op")]),
-            _table([3040], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], f"s3.{i}.op")]),
-            _table([2016], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], f"s3.{i}.op")]),
-            _table([8992], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s3.{i}.op")]),
-            _table([17920], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s3.{i}.op")]),
-        ]
+        f"s3.{i}": [_table([2528, 1504, 7456, 14848, 3040, 2016, 8992, 17920, 0], f"s3.{i}.op")]
         for i in range(1, 4)
     },
-    "s4.0": [
-        _table([3616], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s4.0.op")]),
-        _table([2080], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s4.0.op")]),
-        _table([10592], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s4.0.op")]),
-        _table([21056], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s4.0.op")]),
-        _table([4128], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s4.0.op")]),
-        _table([2592], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s4.0.op")]),
-        _table([12128], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s4.0.op")]),
-        _table([24128], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s4.0.op")]),
-        _table([2176], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s4.0.op")]),
-    ],
+    "s4.0": [_table([3616, 2080, 10592, 21056, 4128, 2592, 12128, 24128, 2176], "s4.0.op")],
     **{
-        f"s4.{i}": [
-            _table([9152], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], f"s4.{i}.op")]),
-            _table([5056], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], f"s4.{i}.op")]),
-            _table([27200], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s4.{i}.op")]),
-            _table([54272], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s4.{i}.op")]),
-            _table([10176], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], f"s4.{i}.op")]),
-            _table([6080], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], f"s4.{i}.op")]),
-            _table([30272], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s4.{i}.op")]),
-            _table([60416], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s4.{i}.op")]),
-        ]
+        f"s4.{i}": [_table([9152, 5056, 27200, 54272, 10176, 6080, 30272, 60416, 0], f"s4.{i}.op")]
         for i in range(1, 4)
     },
-    "s5.0": [
-        _table([12320], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s5.0.op")]),
-        _table([6688], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s5.0.op")]),
-        _table([36512], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s5.0.op")]),
-        _table([72800], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s5.0.op")]),
-        _table([13344], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s5.0.op")]),
-        _table([7712], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s5.0.op")]),
-        _table([39584], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s5.0.op")]),
-        _table([78944], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s5.0.op")]),
-        _table([7392], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s5.0.op")]),
-    ],
+    "s5.0": [_table([12320, 6688, 36512, 72800, 13344, 7712, 39584, 78944, 7392], "s5.0.op")],
     **{
         f"s5.{i}": [
-            _table([26768], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], f"s5.{i}.op")]),
-            _table([14224], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], f"s5.{i}.op")]),
-            _table([79856], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s5.{i}.op")]),
-            _table([159488], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s5.{i}.op")]),
-            _table([28560], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], f"s5.{i}.op")]),
-            _table([16016], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], f"s5.{i}.op")]),
-            _table([85232], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s5.{i}.op")]),
-            _table([170240], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s5.{i}.op")]),
+            _table([26768, 14224, 79856, 159488, 28560, 16016, 85232, 170240, 0], f"s5.{i}.op"),
         ]
         for i in range(1, 4)
     },
     "s6.0": [
-        _table([34976], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s6.0.op")]),
-        _table([18400], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s6.0.op")]),
-        _table([104192], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s6.0.op")]),
-        _table([208016], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s6.0.op")]),
-        _table([36768], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s6.0.op")]),
-        _table([20192], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s6.0.op")]),
-        _table([109568], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s6.0.op")]),
-        _table([218768], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s6.0.op")]),
-        _table([20976], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s6.0.op")]),
+        _table([34976, 18400, 104192, 208016, 36768, 20192, 109568, 218768, 20976], "s6.0.op"),
     ],
     **{
         f"s6.{i}": [
-            _table([70472], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], f"s6.{i}.op")]),
-            _table([36616], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], f"s6.{i}.op")]),
-            _table([210680], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s6.{i}.op")]),
-            _table([420992], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s6.{i}.op")]),
-            _table([73416], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], f"s6.{i}.op")]),
-            _table([39560], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], f"s6.{i}.op")]),
-            _table([219512], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s6.{i}.op")]),
-            _table([438656], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s6.{i}.op")]),
+            _table([70472, 36616, 210680, 420992, 73416, 39560, 219512, 438656, 0], f"s6.{i}.op"),
         ]
         for i in range(1, 4)
     },
     "s7.0": [
-        _table([101720], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s7.0.op")]),
-        _table([52408], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s7.0.op")]),
-        _table([303752], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s7.0.op")]),
-        _table([606800], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s7.0.op")]),
-        _table([104664], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s7.0.op")]),
-        _table([55352], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s7.0.op")]),
-        _table([312584], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s7.0.op")]),
-        _table([624464], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s7.0.op")]),
-        _table([65472], times=[_table([0, 0, 0, 0, 0, 0, 0, 0, 1], "s7.0.op")]),
+        _table([101720, 52408, 303752, 606800, 104664, 55352, 312584, 624464, 65472], "s7.0.op"),
     ],
     "mix": [_table([702336])],
     "head": [_table([1985000])],
@@ -792,270 +638,56 @@ _params = Lookup(_DIMS, each(_PARAMS), np.add)
 # Elements in memory while an op runs, for those ops that can need the most.
 _PEAK: dict[str, list[Table]] = {
     "stem.conv": [_table([351232])],
-    "s1.0.k3_e1.depthwise": [
-        _table([602112], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k3_e1_g2.shuffle": [
-        _table([602112], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k3_e1_g2.depthwise": [
-        _table([602112], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k3_e1_g2.project": [
-        _table([602112], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k3_e1_g2.project_bn": [
-        _table([401408], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k3_e3.depthwise": [
-        _table([1404928], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k3_e6.expand": [
-        _table([1404928], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k3_e6.expand_bn": [
-        _table([1404928], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k3_e6.expand_act": [
-        _table([1404928], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k3_e6.depthwise": [
-        _table([2609152], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1.expand": [_table([401408], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s1.0.op")])],
-    "s1.0.k5_e1.expand_bn": [
-        _table([401408], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1.expand_act": [
-        _table([401408], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1.depthwise": [
-        _table([602112], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1.depthwise_bn": [
-        _table([401408], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1.depthwise_act": [
-        _table([401408], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1.project": [
-        _table([602112], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1.project_bn": [
-        _table([401408], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1.add": [_table([401408], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s1.0.op")])],
-    "s1.0.k5_e1_g2.expand": [
-        _table([401408], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1_g2.expand_bn": [
-        _table([401408], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1_g2.expand_act": [
-        _table([401408], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1_g2.shuffle": [
-        _table([602112], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1_g2.depthwise": [
-        _table([602112], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1_g2.depthwise_bn": [
-        _table([401408], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1_g2.depthwise_act": [
-        _table([401408], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1_g2.project": [
-        _table([602112], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1_g2.project_bn": [
-        _table([401408], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e1_g2.add": [_table([401408], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s1.0.op")])],
-    "s1.0.k5_e3.depthwise": [
-        _table([1404928], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e3.project": [
-        _table([1003520], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e6.expand": [
-        _table([1404928], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e6.expand_bn": [
-        _table([1404928], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e6.expand_act": [
-        _table([1404928], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e6.depthwise": [
-        _table([2609152], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e6.depthwise_bn": [
-        _table([1404928], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e6.depthwise_act": [
-        _table([1404928], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s1.0.op")]),
-    ],
-    "s1.0.k5_e6.project": [
-        _table([1605632], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s1.0.op")]),
-    ],
-    "s2.0.k3_e1.expand": [_table([401408], times=[_table([1, 0, 0, 0, 0, 0, 0, 0, 0], "s2.0.op")])],
-    "s2.0.k3_e1_g2.expand": [
-        _table([401408], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s2.0.op")]),
-    ],
-    "s2.0.k3_e1_g2.shuffle": [
-        _table([401408], times=[_table([0, 1, 0, 0, 0, 0, 0, 0, 0], "s2.0.op")]),
-    ],
-    "s2.0.k3_e3.expand": [_table([802816], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], "s2.0.op")])],
-    "s2.0.k3_e6.expand": [
-        _table([1404928], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s2.0.op")]),
-    ],
-    "s2.0.k3_e6.depthwise": [
-        _table([1505280], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s2.0.op")]),
-    ],
-    "s2.0.k5_e1.expand": [_table([401408], times=[_table([0, 0, 0, 0, 1, 0, 0, 0, 0], "s2.0.op")])],
-    "s2.0.k5_e1_g2.expand": [
-        _table([401408], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s2.0.op")]),
-    ],
-    "s2.0.k5_e1_g2.shuffle": [
-        _table([401408], times=[_table([0, 0, 0, 0, 0, 1, 0, 0, 0], "s2.0.op")]),
-    ],
-    "s2.0.k5_e3.expand": [_table([802816], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s2.0.op")])],
-    "s2.0.k5_e3.expand_bn": [
-        _table([602112], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s2.0.op")]),
-    ],
-    "s2.0.k5_e3.expand_act": [
-        _table([602112], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s2.0.op")]),
-    ],
-    "s2.0.k5_e3.depthwise": [
-        _table([752640], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], "s2.0.op")]),
-    ],
-    "s2.0.k5_e6.expand": [
-        _table([1404928], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s2.0.op")]),
-    ],
-    "s2.0.k5_e6.depthwise": [
-        _table([1505280], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s2.0.op")]),
-    ],
-    "s2.0.k5_e6.project": [
-        _table([376320], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s2.0.op")]),
-    ],
+    "s1.0.k3_e1.depthwise": [_table([602112, 0, 0, 0, 0, 0, 0, 0, 0], "s1.0.op")],
+    "s1.0.k3_e1_g2.shuffle": [_table([0, 602112, 0, 0, 0, 0, 0, 0, 0], "s1.0.op")],
+    "s1.0.k3_e3.depthwise": [_table([0, 0, 1404928, 0, 0, 0, 0, 0, 0], "s1.0.op")],
+    "s1.0.k3_e6.depthwise": [_table([0, 0, 0, 2609152, 0, 0, 0, 0, 0], "s1.0.op")],
+    "s1.0.k5_e1.depthwise": [_table([0, 0, 0, 0, 602112, 0, 0, 0, 0], "s1.0.op")],
+    "s1.0.k5_e1_g2.shuffle": [_table([0, 0, 0, 0, 0, 602112, 0, 0, 0], "s1.0.op")],
+    "s1.0.k5_e3.depthwise": [_table([0, 0, 0, 0, 0, 0, 1404928, 0, 0], "s1.0.op")],
+    "s1.0.k5_e6.depthwise": [_table([0, 0, 0, 0, 0, 0, 0, 2609152, 0], "s1.0.op")],
+    "s2.0.k3_e1.expand": [_table([401408, 0, 0, 0, 0, 0, 0, 0, 0], "s2.0.op")],
+    "s2.0.k3_e1_g2.expand": [_table([0, 401408, 0, 0, 0, 0, 0, 0, 0], "s2.0.op")],
+    "s2.0.k3_e3.expand": [_table([0, 0, 802816, 0, 0, 0, 0, 0, 0], "s2.0.op")],
+    "s2.0.k3_e6.depthwise": [_table([0, 0, 0, 1505280, 0, 0, 0, 0, 0], "s2.0.op")],
+    "s2.0.k5_e1.expand": [_table([0, 0, 0, 0, 401408, 0, 0, 0, 0], "s2.0.op")],
+    "s2.0.k5_e1_g2.expand": [_table([0, 0, 0, 0, 0, 401408, 0, 0, 0], "s2.0.op")],
+    "s2.0.k5_e3.expand": [_table([0, 0, 0, 0, 0, 0, 802816, 0, 0], "s2.0.op")],
+    "s2.0.k5_e6.depthwise": [_table([0, 0, 0, 0, 0, 0, 0, 1505280, 0], "s2.0.op")],
     **{
-        f"s2.{i}.k3_e3.depthwise": [
-            _table([526848], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-        ]
+        f"s2.{i}.k3_e3.depthwise": [_table([0, 0, 526848, 0, 0, 0, 0, 0, 0], f"s2.{i}.op")]
         for i in range(1, 4)
     },
     **{
-        f"s2.{i}.k3_e6.expand": [
-            _table([526848], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-        ]
+        f"s2.{i}.k3_e6.depthwise": [_table([0, 0, 0, 978432, 0, 0, 0, 0, 0], f"s2.{i}.op")]
         for i in range(1, 4)
     },
     **{
-        f"s2.{i}.k3_e6.expand_bn": [
-            _table([526848], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-        ]
+        f"s2.{i}.k5_e3.depthwise": [_table([0, 0, 0, 0, 0, 0, 526848, 0, 0], f"s2.{i}.op")]
         for i in range(1, 4)
     },
     **{
-        f"s2.{i}.k3_e6.expand_act": [
-            _table([526848], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-        ]
+        f"s2.{i}.k5_e6.depthwise": [_table([0, 0, 0, 0, 0, 0, 0, 978432, 0], f"s2.{i}.op")]
         for i in range(1, 4)
     },
     **{
-        f"s2.{i}.k3_e6.depthwise": [
-            _table([978432], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-        ]
-        for i in range(1, 4)
-    },
-    **{
-        f"s2.{i}.k5_e3.depthwise": [
-            _table([526848], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s2.{i}.op")]),
-        ]
-        for i in range(1, 4)
-    },
-    **{
-        f"s2.{i}.k5_e3.project": [
-            _table([376320], times=[_table([0, 0, 0, 0, 0, 0, 1, 0, 0], f"s2.{i}.op")]),
-        ]
-        for i in range(1, 4)
-    },
-    **{
-        f"s2.{i}.k5_e6.expand": [
-            _table([526848], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s2.{i}.op")]),
-        ]
-        for i in range(1, 4)
-    },
-    **{
-        f"s2.{i}.k5_e6.expand_bn": [
-            _table([526848], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s2.{i}.op")]),
-        ]
-        for i in range(1, 4)
-    },
-    **{
-        f"s2.{i}.k5_e6.expand_act": [
-            _table([526848], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s2.{i}.op")]),
-        ]
-        for i in range(1, 4)
-    },
-    **{
-        f"s2.{i}.k5_e6.depthwise": [
-            _table([978432], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s2.{i}.op")]),
-        ]
-        for i in range(1, 4)
-    },
-    **{
-        f"s2.{i}.k5_e6.depthwise_bn": [
-            _table([526848], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s2.{i}.op")]),
-        ]
-        for i in range(1, 4)
-    },
-    **{
-        f"s2.{i}.k5_e6.depthwise_act": [
-            _table([526848], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s2.{i}.op")]),
-        ]
-        for i in range(1, 4)
-    },
-    **{
-        f"s2.{i}.k5_e6.project": [
-            _table([602112], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], f"s2.{i}.op")]),
-        ]
-        for i in range(1, 4)
-    },
-    **{
-        f"s2.{i}.k3_e3.project": [
-            _table([376320], times=[_table([0, 0, 1, 0, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-        ]
+        f"s2.{i}.k3_e3.project": [_table([0, 0, 376320, 0, 0, 0, 0, 0, 0], f"s2.{i}.op")]
         for i in range(2, 4)
     },
     **{
-        f"s2.{i}.k3_e6.depthwise_bn": [
-            _table([526848], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-        ]
+        f"s2.{i}.k3_e6.project": [_table([0, 0, 0, 602112, 0, 0, 0, 0, 0], f"s2.{i}.op")]
         for i in range(2, 4)
     },
     **{
-        f"s2.{i}.k3_e6.depthwise_act": [
-            _table([526848], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-        ]
+        f"s2.{i}.k5_e3.project": [_table([0, 0, 0, 0, 0, 0, 376320, 0, 0], f"s2.{i}.op")]
         for i in range(2, 4)
     },
     **{
-        f"s2.{i}.k3_e6.project": [
-            _table([602112], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], f"s2.{i}.op")]),
-        ]
+        f"s2.{i}.k5_e6.project": [_table([0, 0, 0, 0, 0, 0, 0, 602112, 0], f"s2.{i}.op")]
         for i in range(2, 4)
     },
-    "s3.0.k3_e6.expand": [_table([526848], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s3.0.op")])],
-    "s3.0.k3_e6.depthwise": [
-        _table([564480], times=[_table([0, 0, 0, 1, 0, 0, 0, 0, 0], "s3.0.op")]),
-    ],
-    "s3.0.k5_e6.expand": [_table([526848], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s3.0.op")])],
-    "s3.0.k5_e6.depthwise": [
-        _table([564480], times=[_table([0, 0, 0, 0, 0, 0, 0, 1, 0], "s3.0.op")]),
-    ],
+    "s3.0.k3_e6.depthwise": [_table([0, 0, 0, 564480, 0, 0, 0, 0, 0], "s3.0.op")],
+    "s3.0.k5_e6.depthwise": [_table([0, 0, 0, 0, 0, 0, 0, 564480, 0], "s3.0.op")],
 }
 _peak = Lookup(_DIMS, sums(_PEAK), np.maximum)
 

@@ -84,6 +84,12 @@ class Dims:
         deep = [int(value > block) for value in self.choices[depth]]
         return Table((depth,), np.array(deep, np.int64))
 
+    def ends(self, stage: str, block: int) -> Table:
+        """Return 1 where a block is the last of its stage, else 0."""
+        depth = self.column[f"{stage}.depth"]
+        last = [int(value == block + 1) for value in self.choices[depth]]
+        return Table((depth,), np.array(last, np.int64))
+
     def shaped(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return archs as an array; raise ValueError for another shape or type."""
         x = np.asarray(x)
@@ -450,7 +456,7 @@ def _alternatives(values: Sequence[object]) -> str:
 
 
 SPACE = "mcunet"
-SPACE_HASH = "eecdeafeff3a4ae1f2dc04b7e4f04d273630775f6208c061ec55dea89d4d1588"
+SPACE_HASH = "a61aa873f5613e0d9ff54c274f70136f1401fcd161bf6eb8f30bdb7a6ba58b0e"
 SIZE = 42298826277560912494344
 """The number of distinct subnets."""
 
@@ -477,7 +483,7 @@ _DIMS = Dims(
     ]
 )
 DIMS, CHOICES = _DIMS.names, _DIMS.choices
-_table, _exists = _DIMS.table, _DIMS.exists
+_table, _exists, _ends = _DIMS.table, _DIMS.exists, _DIMS.ends
 
 _WIDTHS: dict[str, Formula] = {}
 _RESOLUTION = np.array(CHOICES[0])
@@ -486,7 +492,6 @@ _AREA_56 = _table(((_RESOLUTION - 1) // 2 // 2 + 1) ** 2, "resolution")
 _AREA_28 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 + 1) ** 2, "resolution")
 _AREA_14 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 // 2 + 1) ** 2, "resolution")
 _AREA_7 = _table(((_RESOLUTION - 1) // 2 // 2 // 2 // 2 // 2 + 1) ** 2, "resolution")
-_IF_WIDTH = _table([1, 0, 0, 0, 0, 0, 0, 0, 0], "width")
 
 # When a dimension matters; others do where their stage has their block.
 _LIVE: dict[str, Condition] = {}
@@ -1280,10 +1285,7 @@ _peak = Lookup(_DIMS, sums(_PEAK), np.maximum)
 # Bytes that tflite-micro keeps for each block beside activations, in int8.
 _KEPT: dict[str, list[Table]] = {
     "stem": [_table([308, 372, 372, 372, 436, 436, 436, 500, 500], "width")],
-    "first": [
-        _table([616, 680, 680, 680, 808, 808, 808, 872, 872], "width"),
-        _table([163], times=[_IF_WIDTH]),
-    ],
+    "first": [_table([779, 680, 680, 680, 808, 808, 808, 872, 872], "width")],
     "s1.0": [
         _table(
             [
@@ -1495,10 +1497,7 @@ _kept = Lookup(_DIMS, each(_KEPT), np.add)
 # Bytes of each block in a .tflite of int8.
 _FILE: dict[str, list[Table]] = {
     "stem": [_table([791, 1287, 1287, 1287, 1783, 1783, 1783, 2279, 2279], "width")],
-    "first": [
-        _table([950, 1198, 1198, 1198, 1750, 1750, 1750, 2062, 2062], "width"),
-        _table([126], times=[_IF_WIDTH]),
-    ],
+    "first": [_table([1076, 1198, 1198, 1198, 1750, 1750, 1750, 2062, 2062], "width")],
     "s1.0": [
         _table(
             [

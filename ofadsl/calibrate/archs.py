@@ -6,16 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ofadsl.calibrate.features import Archs, Features, features_of
 from ofadsl.calibrate.workload import workload_of
-from ofadsl.compiler.emit.cost import emit_cost
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import checked_space
+from ofadsl.cost.model import Costs
 from ofadsl.cost.space_hash import space_hash
 from ofadsl.graph import Graph
 from ofadsl.space import Space
@@ -29,8 +28,7 @@ class Target:
     source: str
     hash: str
     graph: Graph
-    cost: Any
-    """The generated cost model: encode, decode, sample, macs."""
+    cost: Costs
     foreign: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda arch: arch
     """From archs as others write them to our form; what is no such arch is left as it is."""
 
@@ -59,15 +57,12 @@ def target_of(path: Path, settings: Mapping[str, str], source: str) -> Target:
     """Return what calibrating the space of a file needs."""
     checked = checked_space(path, settings)
     graph = lower(checked)
-    cost = ModuleType("cost")
-    text = emit_cost(checked, graph, source=source)
-    exec(compile(text, "cost.py", "exec"), cost.__dict__)  # our own text: see its tests
     return Target(
         space=checked.space,
         source=source,
         hash=space_hash(checked, graph),
         graph=graph,
-        cost=cost,
+        cost=Costs(checked, graph),
     )
 
 

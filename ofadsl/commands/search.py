@@ -8,10 +8,10 @@ from ofadsl.commands import search_columns as columns
 from ofadsl.commands.answer import Answer
 from ofadsl.commands.search_output import Found, front_of, write_front
 from ofadsl.commands.search_setting import Request, Setting, prepare, target_for
+from ofadsl.cost.extremes import extreme_costs
 from ofadsl.expr import TRUE
 from ofadsl.search import resume
 from ofadsl.search.approach import approach
-from ofadsl.search.extremes import extreme_costs
 from ofadsl.search.front import Archs, Front, front_json
 from ofadsl.search.infeasible import infeasible
 from ofadsl.search.listing import front_lines, specialize_command

@@ -50,7 +50,7 @@ class Accuracy:
 
 def has_micro(target: Target) -> bool:
     """Return whether what a microcontroller needs is known for a space."""
-    return all(hasattr(target.cost, name) for name in MICRO)
+    return target.cost.micro
 
 
 def analytic(target: Target, dtype: str) -> dict[str, Column]:

@@ -18,7 +18,20 @@ from ofadsl.compiler.rules import Rules, kind
 from ofadsl.compiler.scope import Choices, Function, Meaning, Place, Scope, StageRef
 from ofadsl.compiler.sets import Number, read_range, read_set
 from ofadsl.diagnostics import Span
-from ofadsl.expr import DEEPEST, LARGEST, UNKNOWN, Const, Expr, TooLargeError, apply, static
+from ofadsl.elimination import conjuncts
+from ofadsl.expr import (
+    DEEPEST,
+    LARGEST,
+    TRUE,
+    UNKNOWN,
+    Const,
+    Expr,
+    TooLargeError,
+    Var,
+    apply,
+    select,
+    static,
+)
 
 MOST_NESTED = 16
 MOST_CALLS = 1 << 16
@@ -97,13 +110,24 @@ class Evaluator(Rules):
             case syntax.RangeLit():
                 return read_range(expr, lambda e: self._number(e, scope, place), self.report)
             case syntax.Member() | syntax.Index():
-                return member(expr, scope, self.dims, self.report)
+                found = member(expr, scope, self.dims, self.report)
+                return self._chosen(found, place) if isinstance(found, Var) else found
             case _:
                 found = self._operation(expr, scope, place, hint)
                 if not isinstance(found, Expr) or found.depth <= DEEPEST:
                     return found
                 deep = found
                 return self.guarded(expr.span, lambda: deep)
+
+    def _chosen(self, var: Var, place: Place) -> Expr:
+        """Return a dimension read from elsewhere: its first value where it does not matter.
+
+        A requirement says nothing of what does not matter, and is given the dimension itself.
+        """
+        live = self.dims.by_name[var.name].live
+        if self.frozen or {*conjuncts(live)} <= {TRUE, *conjuncts(place.when)}:
+            return var
+        return select(live, var, Const(var.values[0]))
 
     def _operation(
         self,

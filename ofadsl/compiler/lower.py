@@ -33,7 +33,7 @@ def lower(checked: Checked) -> Graph:
 
 
 def _either(condition: Expr, a: Shape, b: Shape) -> Shape:
-    spatial = tuple(select(condition, *pair) for pair in zip(a.spatial, b.spatial, strict=True))
+    spatial = tuple(select(condition, *pair) for pair in zip(a.spatial, b.spatial, strict=False))
     return Shape(channels=select(condition, a.channels, b.channels), spatial=spatial)
 
 

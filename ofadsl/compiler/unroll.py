@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ofadsl.compiler import syntax
@@ -11,9 +12,12 @@ from ofadsl.compiler.opening import Calls
 from ofadsl.compiler.scope import Choices, Place, Scope, StageRef
 from ofadsl.compiler.tally import tally
 from ofadsl.compiler.tree import BlockNode, StageNode
-from ofadsl.expr import UNKNOWN, Const, Expr, Var, apply, static
+from ofadsl.expr import TRUE, UNKNOWN, Const, Expr, Value, Var, apply, static
 from ofadsl.graph import Shape
 from ofadsl.space import Stage
+
+_MANY = 16
+"""Up to so many depths are told apart one after the other."""
 
 
 class Stages(Calls):
@@ -99,7 +103,7 @@ class Stages(Calls):
             x = block.body.y
         flow.scope.bind(name, StageRef(name=name))
         outputs = [flow.x, *(block.body.y for block in blocks)]
-        y = self._merge_depths(stage, depth, [outputs[d] for d in depths])
+        y = self._merge_depths(stage, depth, [(d, outputs[d]) for d in depths])
         return StageNode(
             statement=stage, name=name, depth=depth, blocks=tuple(blocks), x=flow.x, y=y
         )
@@ -151,11 +155,17 @@ class Stages(Calls):
         self.evaluator.dims.poison(Place(stage=stage.name.text), "depth")
         return (1,)
 
-    def _merge_depths(self, stage: syntax.Stage, depth: Var, outputs: list[Shape]) -> Shape:
-        ways = [
-            (apply("==", depth, value), shape)
-            for value, shape in zip(depth.values, outputs, strict=True)
-        ]
+    def _merge_depths(
+        self, stage: syntax.Stage, depth: Var, outputs: Sequence[tuple[Value, Shape]]
+    ) -> Shape:
+        """Return what a stage gives; many depths are told apart by halves, in few levels."""
+        if len(outputs) > _MANY:
+            middle = len(outputs) // 2
+            lower = self._merge_depths(stage, depth, outputs[:middle])
+            upper = self._merge_depths(stage, depth, outputs[middle:])
+            half = apply("<=", depth, outputs[middle - 1][0])
+            return self._merge(stage.name.span, [(half, lower), (TRUE, upper)])
+        ways = [(apply("==", depth, value), shape) for value, shape in outputs]
         return self._merge(stage.name.span, ways)
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ofadsl.cost.runtime import Values, divisible
-from ofadsl.expr import Apply, Const, Expr, Var
+from ofadsl.expr import Apply, Const, Expr, Var, ordered
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "if": (np.where, "np.where"),
@@ -65,18 +65,3 @@ def _computed(expr: Expr, values: Values) -> Any:
         return OPERATORS[expr.op](*args)
     function = FUNCTIONS[expr.op][0]
     return functools.reduce(function, args) if expr.op in ("min", "max") else function(*args)
-
-
-def ordered(expr: Expr) -> Iterator[Expr]:
-    """Yield the parts of ``expr`` before what they are part of, each once."""
-    seen: set[Expr] = set()
-    waiting = [(expr, False)]
-    while waiting:
-        part, ready = waiting.pop()
-        if ready:
-            yield part
-        elif part not in seen:
-            seen.add(part)
-            waiting.append((part, True))
-            if isinstance(part, Apply):
-                waiting += [(arg, False) for arg in reversed(part.args)]

@@ -34,10 +34,10 @@ from ofadsl.cost.runtime import (
     each,
     sums,
 )
-from ofadsl.cost.space_hash import space_hash
 from ofadsl.cost.table import Order, table_of
-from ofadsl.cost.terms import LARGEST_FACTOR, multiplied
-from ofadsl.expr import TRUE, Expr, apply, combinations, const, evaluate, select
+from ofadsl.cost.terms import LARGEST_FACTOR, bound, multiplied
+from ofadsl.diagnostics import fault
+from ofadsl.expr import TRUE, Expr, TooLargeError, apply, combinations, const, evaluate, select
 from ofadsl.graph import Graph
 from ofadsl.space import Space
 
@@ -61,6 +61,28 @@ def quantities(graph: Graph, order: Order) -> dict[str, Quantity]:
         found["kept"] = Quantity(blocks=blocks.kept_bytes(graph, order), how="sum")
         found["file"] = Quantity(blocks=blocks.file_bytes(graph, order), how="sum")
         found["arena"] = Quantity(blocks=blocks.peaks(graph, order, fused), how="largest")
+    return found
+
+
+_LARGEST_COST = 1 << 62
+
+
+def quantities_of(checked: Checked, graph: Graph) -> dict[str, Quantity]:
+    """Return every cost of a space; raise Diagnostics where one does not fit into 64 bits."""
+    order = {dim.var.name: i for i, dim in enumerate(checked.space.dims)}
+    try:
+        found = quantities(graph, order)
+        for quantity in found.values():
+            if sum(bound(block.cost, order) for block in quantity.blocks) > _LARGEST_COST:
+                raise OverflowError
+    except (TooLargeError, OverflowError) as error:
+        raise fault(
+            "OFA045",
+            "a number is too large",
+            span=checked.declaration.name.span,
+            label="what a subnet costs does not fit into 64 bits",
+            help="use smaller images, or fewer channels",
+        ) from error
     return found
 
 
@@ -168,8 +190,8 @@ class Costs(CostModel):
     def __init__(self, checked: Checked, graph: Graph) -> None:
         space = checked.space
         self.order = {dim.var.name: i for i, dim in enumerate(space.dims)}
-        self.graph = graph
-        self.hash = space_hash(checked, graph)
+        self.quantities = quantities_of(checked, graph)
+        self.micro = "arena" in self.quantities
         found = drawing(space)
         super().__init__(
             space=space.name,
@@ -209,10 +231,7 @@ class Costs(CostModel):
 
     @functools.cached_property
     def _lookups(self) -> Mapping[str, Lookup]:
-        return {
-            name: self._lookup(quantity)
-            for name, quantity in quantities(self.graph, self.order).items()
-        }
+        return {name: self._lookup(quantity) for name, quantity in self.quantities.items()}
 
     def _lookup(self, quantity: Quantity) -> Lookup:
         tables = {

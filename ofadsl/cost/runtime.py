@@ -83,6 +83,12 @@ class Dims:
         deep = [int(value > block) for value in self.choices[depth]]
         return Table((depth,), np.array(deep, np.int64))
 
+    def ends(self, stage: str, block: int) -> Table:
+        """Return 1 where a block is the last of its stage, else 0."""
+        depth = self.column[f"{stage}.depth"]
+        last = [int(value == block + 1) for value in self.choices[depth]]
+        return Table((depth,), np.array(last, np.int64))
+
     def shaped(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return archs as an array; raise ValueError for another shape or type."""
         x = np.asarray(x)

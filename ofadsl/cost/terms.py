@@ -9,21 +9,27 @@ sum; what cannot be split is left as an expression, to be computed instead of lo
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ofadsl.cost.liveness import Part
+from ofadsl.cost.logic import simplest
 from ofadsl.cost.runtime import Table
 from ofadsl.cost.table import Order, table_of
+from ofadsl.elimination import conjuncts
 from ofadsl.expr import (
     FALSE,
+    TRUE,
     Apply,
     Expr,
     apply,
     combinations,
+    conjunction,
     const,
+    negate,
     select,
 )
 
@@ -32,7 +38,8 @@ LARGEST_FACTOR = 1 << 12
 LARGEST_TERM = 1 << 17
 """What is looked up, all factors multiplied out, has at most so many entries."""
 _READABLE = 96  # larger tables are split, and smaller ones added up, where that is possible
-_MOST_ADDENDS = 64
+_MOST_ADDENDS = 24  # more are left to be computed: sums of sums would have ever more of them
+_MOST_WAYS = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +100,32 @@ def _terms(part: Part, order: Order) -> list[Term]:
     if combinations(part.when.support) > LARGEST_FACTOR:
         return []
     terms = []
-    for addend in _addends(_product(local)):
-        outer = (*part.when.support, *common.support, *addend.support)
+    for way, addend in _addends(_product(local)):
+        when = part.when if way == TRUE else simplest(apply("and", part.when, way))
+        when, addend = _narrowed(when, addend)
+        outer = (*when.support, *common.support, *addend.support)
         size = combinations({var.name: var for var in outer}.values())
         if combinations(addend.support) > LARGEST_FACTOR or size > LARGEST_TERM:
             return []
-        terms.append(Term(when=part.when, pixels=common, table=table_of(addend, order)))
+        terms.append(Term(when=when, pixels=common, table=table_of(addend, order)))
     return terms
+
+
+def _narrowed(when: Expr, amount: Expr) -> tuple[Expr, Expr]:
+    """Move into ``amount`` what of a condition makes a small table with it.
+
+    How deep a stage is stays outside: equal blocks then have equal tables.
+    """
+    own, shared = {*amount.support}, []
+    for part in dict.fromkeys(conjuncts(when)):
+        small = combinations(own | {*part.support}) <= _READABLE
+        deep = any(var.name.endswith(".depth") and var not in own for var in part.support)
+        if part.support and (own.issuperset(part.support) or (small and not deep)):
+            amount = select(part, amount, const(0))
+            own |= {*part.support}
+        else:
+            shared.append(part)
+    return conjunction(shared), amount
 
 
 def _factors(expr: Expr) -> Iterator[Expr]:
@@ -112,33 +138,51 @@ def _factors(expr: Expr) -> Iterator[Expr]:
 
 def _product(factors: list[Expr]) -> Expr:
     """Return the product in an order of its own, so that equal products are equal expressions."""
-    ordered = sorted(factors, key=str)
+    ordered = sorted(factors, key=lambda e: ([var.name for var in e.support], e.depth, e.size))
     return functools.reduce(lambda a, b: apply("*", a, b), ordered, const(1))
 
 
-def _addends(expr: Expr) -> list[Expr]:
-    """Return expressions of fewer dimensions that add up to ``expr``; itself where it is small."""
+Addend = tuple[Expr, Expr]
+"""When something is added, and how much."""
+
+
+def _both(a: Expr, b: Expr) -> Expr:
+    return b if a == TRUE else a if b == TRUE else simplest(apply("and", a, b))
+
+
+def _addends(expr: Expr) -> Sequence[Addend]:
+    """Return amounts of fewer dimensions that add up to ``expr``; itself where it is small."""
     if combinations(expr.support) <= _READABLE:
-        return [expr]
+        return [(TRUE, expr)]
     found = _split(expr)
-    return found if len(found) <= _MOST_ADDENDS else [expr]
+    most = max(Counter(way for way, _ in found).values())
+    return found if most <= _MOST_ADDENDS and len(found) <= _MOST_WAYS else [(TRUE, expr)]
 
 
-def _split(expr: Expr) -> list[Expr]:
-    if not isinstance(expr, Apply) or not expr.support:
-        return [expr]
+@functools.lru_cache(maxsize=1 << 12)
+def _split(expr: Expr) -> Sequence[Addend]:
+    if not isinstance(expr, Apply) or combinations(expr.support) <= _READABLE:
+        return [(TRUE, expr)]
     if expr.op == "+":
-        return [part for arg in expr.args for part in _split(arg)]
+        found = [part for arg in expr.args for part in _split(arg)]
+        return found if len(found) <= _MOST_WAYS else [(TRUE, expr)]
     if expr.op == "*":
         left, right = map(_split, expr.args)
-        if len(left) * len(right) > _MOST_ADDENDS:
-            return [expr]
-        return [apply("*", a, b) for a in left for b in right]
-    if expr.op == "if" and combinations(expr.support) > _READABLE:
+        if len(left) * len(right) > 2 * _MOST_ADDENDS:
+            return [(TRUE, expr)]
+        return [
+            (_both(way, other), apply("*", a, b))
+            for way, a in left
+            for other, b in right
+        ]
+    if expr.op == "if":
         condition, then, orelse = expr.args
-        yes = [select(condition, part, const(0)) for part in _split(then)]
-        return yes + [select(condition, const(0), part) for part in _split(orelse)]
-    return [expr]
+        found = []
+        for holds, part in ((condition, then), (negate(condition), orelse)):
+            for way, amount in _split(part):
+                found.append((_both(holds, way), amount))
+        return found
+    return [(TRUE, expr)]
 
 
 def _add(term: Term, terms: list[Term]) -> None:

@@ -20,7 +20,16 @@ from ofadsl.expr.nodes import (
     const,
     static,
 )
-from ofadsl.expr.readings import assignments, bounds, evaluate, source, spelling, tabulate, upper
+from ofadsl.expr.readings import (
+    assignments,
+    bounds,
+    code_of,
+    evaluate,
+    ordered,
+    source,
+    tabulate,
+    upper,
+)
 from ofadsl.expr.spelling import (
     AND,
     ATOM,
@@ -69,6 +78,7 @@ __all__ = [
     "atom",
     "bounded",
     "bounds",
+    "code_of",
     "combinations",
     "conjunction",
     "const",
@@ -77,9 +87,9 @@ __all__ = [
     "joined",
     "negate",
     "operands",
+    "ordered",
     "select",
     "source",
-    "spelling",
     "static",
     "tabulate",
     "upper",

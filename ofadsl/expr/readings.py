@@ -97,9 +97,21 @@ def upper(expr: Expr | Value, *, limit: int = 1 << 16) -> int | float:
     """
     if not isinstance(expr, Expr) or isinstance(expr, Const):
         return _number(expr.value if isinstance(expr, Const) else expr)
-    if combinations(expr.support) <= limit:
-        return max(_number(evaluate(expr, e)) for e in assignments(expr.support, allocated=True))
-    return _bounds(expr, {})[1]
+    number = combinations(expr.support)
+    if number > SMALL:
+        bound = _bounds(expr, {})[1]
+        if number > limit or _number(evaluate(expr, _at_most(expr.support))) == bound:
+            return bound
+    return max(_number(evaluate(expr, e)) for e in assignments(expr.support, allocated=True))
+
+
+def _at_most(variables: Iterable[Var]) -> dict[str, Value]:
+    """Return each variable at its largest: what mostly makes an expression the largest."""
+    found: dict[str, Value] = {}
+    for var in variables:
+        numbers = [value for value in (*var.values, var.allocate) if isinstance(value, int | float)]
+        found[var.name] = max(numbers) if numbers else var.values[0]
+    return found
 
 
 def bounds(expr: Expr) -> tuple[int | float, int | float]:
@@ -150,11 +162,26 @@ def _found_bounds(expr: Expr, known: dict[Expr, Bounds]) -> Bounds:
     return min(corners), max(corners)
 
 
-def spelling(expr: Expr | Value, name: Callable[[Var], str] = lambda var: var.name) -> Code:
+def ordered(expr: Expr) -> Iterator[Expr]:
+    """Yield the parts of ``expr`` before what they are part of, each once."""
+    seen: set[Expr] = set()
+    waiting = [(expr, False)]
+    while waiting:
+        part, ready = waiting.pop()
+        if ready:
+            yield part
+        elif part not in seen:
+            seen.add(part)
+            waiting.append((part, True))
+            if isinstance(part, Apply):
+                waiting += [(arg, False) for arg in reversed(part.args)]
+
+
+def code_of(expr: Expr | Value, name: Callable[[Var], str] = lambda var: var.name) -> Code:
     """Return Python text for ``expr`` with its precedence, to be joined with others."""
     return const(expr).spelling(name)
 
 
 def source(expr: Expr | Value, name: Callable[[Var], str] = lambda var: var.name) -> str:
     """Return Python text for ``expr``, with each variable written as ``name`` says."""
-    return spelling(expr, name).text
+    return code_of(expr, name).text

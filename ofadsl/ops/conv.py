@@ -170,7 +170,7 @@ def kernel_steps(kernel: Expr, resize: Expr) -> tuple[int, ...]:
     if static(kernel) is not None or static(resize) != "transform" or len(kernel.support) != 1:
         return ()
     sizes = {whole(evaluate(kernel, env)) for env in assignments(kernel.support, allocated=True)}
-    return tuple(sorted(sizes, reverse=True))
+    return tuple(sorted(sizes, reverse=True)) if len(sizes) > 1 else ()
 
 
 def kernel_params(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from ofadsl.search.domain import Domain
 from ofadsl.search.front import Archs, Floats
 
-Cost = Callable[[Archs], Floats]
+Cost = Callable[[Archs], NDArray[Any]]
 Rows = NDArray[np.intp] | NDArray[np.bool_] | slice
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from ofadsl.compiler.draw.marks import marks, runs, stride_marks, walk, written
 from ofadsl.compiler.draw.svg import DASH, TIMES
+from ofadsl.compiler.ends import Range, size_of
 from ofadsl.compiler.tree import (
     BlockNode,
     BranchNode,
@@ -22,7 +23,8 @@ from ofadsl.compiler.tree import (
     StageNode,
     TreeNode,
 )
-from ofadsl.expr import Expr, Value, apply, assignments, combinations, evaluate, static, upper
+from ofadsl.cost.extremes import extremes_of
+from ofadsl.expr import Value, static
 from ofadsl.graph import Shape
 from ofadsl.space import Dim
 
@@ -50,36 +52,43 @@ class Card:
     depth: tuple[Elastic, ...] = ()
     dims: tuple[Elastic, ...] = ()
     marks: tuple[str, ...] = ()
-    shape: Shape
+    sizes: tuple[Range, ...]
+    """The channels of what comes out, then what is spatial."""
 
     @property
     def channels(self) -> str:
         """The channels of what comes out, `24` or `16-24`."""
-        return _span(*bounds(self.shape.channels))
+        return _span(self.sizes[0])
 
     @property
     def extent(self) -> str:
         """What is spatial: `32-56` rows and columns, `7x14`, tokens, a dash for a vector."""
-        extents = [bounds(extent) for extent in self.shape.spatial]
+        extents = list(self.sizes[1:])
         unique = extents[:1] if len(set(extents)) == 1 else extents
-        return TIMES.join(_span(*pair) for pair in unique) or DASH
+        return TIMES.join(map(_span, unique)) or DASH
 
     @property
     def largest(self) -> tuple[float, float, float]:
         """The largest rows, columns and channels; 1 column for tokens, 1 pixel for a vector."""
-        rows, columns, *_ = (*(bounds(extent)[1] for extent in self.shape.spatial), 1, 1)
-        return rows, columns, bounds(self.shape.channels)[1]
+        channels, *spatial = (size.greatest for size in self.sizes)
+        rows, columns, *_ = (*spatial, 1, 1)
+        return rows, columns, channels
 
 
 def cards(checked: Checked) -> tuple[Card, ...]:
     """Return the parts of a network from its input to its output."""
-    result = [_input(checked)]
+    ends = extremes_of(checked.space)
+
+    def sizes(shape: Shape) -> tuple[Range, ...]:
+        return tuple(size_of(ends, size) for size in (shape.channels, *shape.spatial))
+
+    result = [_input(checked, sizes(checked.body.x))]
     for node in checked.body.nodes:
         if _follows(node) and not result[-1].blocks:
             last = result[-1]
             result[-1] = replace(last, marks=(*last.marks, *(marks([node]) or (_kind(node),))))
         else:
-            result.append(_card(node, checked.space.dims))
+            result.append(_card(node, checked.space.dims, sizes(_output(node))))
     return tuple(result)
 
 
@@ -93,15 +102,15 @@ def network_choices(checked: Checked) -> tuple[Elastic, ...]:
     )
 
 
-def _input(checked: Checked) -> Card:
+def _input(checked: Checked, sizes: tuple[Range, ...]) -> Card:
     resolution = checked.resolution
     elastic = Elastic(name="resolution", values=resolution.values, owner="network")
-    return Card(name="input", kind="image", dims=(elastic,), shape=checked.body.x)
+    return Card(name="input", kind="image", dims=(elastic,), sizes=sizes)
 
 
-def _card(node: TreeNode, dims: tuple[Dim, ...]) -> Card:
+def _card(node: TreeNode, dims: tuple[Dim, ...], sizes: tuple[Range, ...]) -> Card:
     if isinstance(node, StageNode):
-        return _stage(node, dims)
+        return _stage(node, dims, sizes)
     name = _name(node)
     own = tuple(
         Elastic(name=dim.key.removeprefix(f"{name}."), values=dim.var.values, owner="block")
@@ -109,10 +118,10 @@ def _card(node: TreeNode, dims: tuple[Dim, ...]) -> Card:
         if dim.stage is None and _of(dim, _parts(node))
     )
     noted = (*stride_marks([node]), *written(node), *(m for m in marks([node]) if m != name))
-    return Card(name=name, kind=_kind(node), dims=own, marks=noted, shape=_output(node))
+    return Card(name=name, kind=_kind(node), dims=own, marks=noted, sizes=sizes)
 
 
-def _stage(node: StageNode, dims: tuple[Dim, ...]) -> Card:
+def _stage(node: StageNode, dims: tuple[Dim, ...], sizes: tuple[Range, ...]) -> Card:
     depth = [value for value in node.depth.values if isinstance(value, int)]
     elastic = Elastic(name="depth", values=node.depth.values, owner="stage")
     shared = [
@@ -130,7 +139,7 @@ def _stage(node: StageNode, dims: tuple[Dim, ...]) -> Card:
         depth=(elastic,) if len(depth) > 1 else (),
         dims=(*shared, *_block_dims(node, dims)),
         marks=(*stride_marks(node.blocks), *written(first), *marks(node.blocks)),
-        shape=node.y,
+        sizes=sizes,
     )
 
 
@@ -198,14 +207,6 @@ def _output(node: TreeNode) -> Shape:
             return y
 
 
-def _span(low: float, high: float) -> str:
-    return f"{low}" if low == high else f"{low}{DASH}{high}"
-
-
-def bounds(expr: Expr) -> tuple[int | float, int | float]:
-    """Return the smallest and the largest value of a size, or bounds where they are many."""
-    if combinations(expr.support) > 1 << 12:
-        return -upper(apply("neg", expr)), upper(expr)
-    values = [evaluate(expr, env) for env in assignments(expr.support)]
-    numbers = [v for v in values if isinstance(v, int | float)]
-    return min(numbers), max(numbers)
+def _span(size: Range) -> str:
+    least, greatest = size.least, size.greatest
+    return f"{least}" if least == greatest else f"{least}{DASH}{greatest}"

@@ -12,10 +12,9 @@ from math import sqrt
 from ofadsl.compiler.draw.cards import Card, Elastic, cards, network_choices
 from ofadsl.compiler.draw.chips import LINE, chips, draw_chips, flow, height, marks
 from ofadsl.compiler.draw.svg import DASH, RAISED, TIMES, Canvas, text_width
+from ofadsl.compiler.ends import costs_of
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.tree import Checked
-from ofadsl.expr import evaluate
-from ofadsl.graph import Input, Select
 
 WIDTH = 1000
 MARGIN = 28
@@ -34,7 +33,7 @@ def draw(checked: Checked) -> str:
     """Return the picture of a space as SVG."""
     canvas = Canvas()
     shown = cards(checked)
-    tokens = any(len(card.shape.spatial) == 1 for card in shown)
+    tokens = any(len(card.sizes) == 2 for card in shown)
     y = _header(canvas, checked, "rows, tokens" if tokens else "rows")
     for number, card in enumerate(shown):
         if number:
@@ -79,9 +78,10 @@ def _numbers(checked: Checked) -> Iterable[tuple[str, str, str]]:
     many = len(checked.resolution.values) > 1
     size = space.size(with_resolution=False)
     yield *_count(size), "subnets at one resolution" if many else "subnets"
-    ends = [_parameters(checked, end) for end in (0, -1)]
-    if all(ends):
-        low, high = (f"{number / 1e6:.2f}" for number in ends)
+    graph = lower(checked)
+    found = costs_of(space, graph).params_of(graph.nodes)
+    if found.greatest and found.exact:
+        low, high = (f"{number / 1e6:.2f}" for number in (found.least, found.greatest))
         yield f"{low}{DASH}{high} M" if low != high else f"{low} M", "", "parameters"
     resolutions = checked.resolution.values
     yield (
@@ -89,28 +89,6 @@ def _numbers(checked: Checked) -> Iterable[tuple[str, str, str]]:
         "",
         "resolution",
     )
-
-
-def _parameters(checked: Checked, end: int) -> int:
-    """Return the parameters of the subnet with the first or the last of all choices; 0 for none.
-
-    Words have no order, so a space with a choice of operations has no such ends.
-    """
-    space = checked.space
-    arch = tuple(0 if end == 0 else len(dim.var.values) - 1 for dim in space.dims)
-    words = any(isinstance(v, str) for dim in space.dims for v in dim.var.values)
-    if words or not space.contains(arch):
-        return 0
-    env = space.values(arch)
-    total = 0
-    for node in lower(checked).nodes:
-        if isinstance(node.op, Input | Select) or not node.exists(env):
-            continue
-        for size in node.op.weights().values():
-            number = evaluate(size, env)
-            assert isinstance(number, int)
-            total += number
-    return total
 
 
 def _count(number: int) -> tuple[str, str]:

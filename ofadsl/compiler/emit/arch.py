@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ofadsl.compiler.emit.text import RESERVED_CHOICES, call, camel, identifier, literal
 from ofadsl.compiler.emit.wrap import WIDTH, canonical
 from ofadsl.compiler.tree import Checked, StageNode
-from ofadsl.expr import TRUE, Apply, Expr, Value, Var, apply, conjunction, source
+from ofadsl.elimination import conjuncts
+from ofadsl.expr import TRUE, Value, Var, apply, conjunction, source
 from ofadsl.space import Dim, Requirement, Space, extreme
 
 
@@ -143,7 +144,7 @@ def _conditions(space: Space, path: Mapping[str, str]) -> dict[str, str]:
     depths = {stage.name: stage.depth for stage in space.stages}
     found = {}
     for dim in space.dims:
-        parts = list(_conjuncts(dim.live))
+        parts = list(conjuncts(dim.live))
         if dim.stage is not None and dim.block is not None:
             there = apply(">", depths[dim.stage], dim.block)
             parts = [part for part in parts if part != there]  # else there is no such field
@@ -160,14 +161,6 @@ def _conditions(space: Space, path: Mapping[str, str]) -> dict[str, str]:
         text = canonical(source(condition, read))
         found[dim.var.name] = f"lambda {own.removesuffix('.')}, {others}: {text}"
     return found
-
-
-def _conjuncts(condition: Expr) -> Iterator[Expr]:
-    if isinstance(condition, Apply) and condition.op == "and":
-        for part in condition.args:
-            yield from _conjuncts(part)
-    else:
-        yield condition
 
 
 def _field(dim: Dim) -> str:

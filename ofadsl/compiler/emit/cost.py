@@ -39,18 +39,17 @@ from ofadsl.cost import runtime
 from ofadsl.cost.blocks import Block
 from ofadsl.cost.liveness import Part
 from ofadsl.cost.micro import FIXED_FILE, FIXED_KEPT
-from ofadsl.cost.model import Drawing, Quantity, drawing, own_conditions, quantities
+from ofadsl.cost.model import Drawing, Quantity, drawing, own_conditions, quantities_of
 from ofadsl.cost.space_hash import space_hash
-from ofadsl.cost.terms import LARGEST_FACTOR, bound
-from ofadsl.diagnostics import fault
-from ofadsl.expr import Expr, TooLargeError, Value, combinations, const, select
+from ofadsl.cost.terms import LARGEST_FACTOR
+from ofadsl.expr import Expr, Value, combinations, const, select
 from ofadsl.graph import Graph
 from ofadsl.space import Dim, Space
 
 _LADDER = 6  # longer sets of evenly spaced numbers are written as a range
+_MANY = 3  # more terms than this may be alike in several blocks
 _LONG = 60  # longer tuples of values have a name
 _ENTRY = WIDTH - 5  # in a collection, with its comma
-_LARGEST_COST = 1 << 62
 _TITLES = {
     "macs": "The multiply-adds of each block for one image.",
     "params": "The parameters of each block.",
@@ -66,16 +65,7 @@ def emit_cost(checked: Checked, graph: Graph, *, source: str) -> str:
 
     Raises Diagnostics where a cost is too large for a whole number of 64 bits.
     """
-    try:
-        context = _Writer(checked.space).context(checked, graph, source)
-    except (TooLargeError, OverflowError) as error:
-        raise fault(
-            "OFA045",
-            "a number is too large",
-            span=checked.declaration.name.span,
-            label="what a subnet costs does not fit into 64 bits",
-            help="use smaller images, or fewer channels",
-        ) from error
+    context = _Writer(checked.space).context(checked, graph, source)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=jinja2.StrictUndefined,
@@ -106,7 +96,7 @@ class _Writer:
     def context(self, checked: Checked, graph: Graph, source: str) -> dict[str, object]:
         """Return what the template shows."""
         space = self.space
-        found = quantities(graph, self.order)
+        found = quantities_of(checked, graph)
         costs = {name: self._quantity(name, quantity) for name, quantity in found.items()}
         micro = "arena" in found
         # Mostly fusions make no difference: what else a runtime does in place is never the peak.
@@ -171,8 +161,6 @@ class _Writer:
     def _quantity(self, name: str, quantity: Quantity) -> dict[str, object]:
         """Return the tables of a cost, and the function for what has none."""
         blocks = quantity.blocks
-        if sum(bound(block.cost, self.order) for block in blocks) > _LARGEST_COST:
-            raise OverflowError
         args = ["_DIMS", f"{'each' if quantity.how == 'sum' else 'sums'}(_{name.upper()})"]
         args.append("np.add" if quantity.how == "sum" else "np.maximum")
         rest = [_amounts(block.cost.rest) for block in blocks if block.cost.rest]
@@ -194,6 +182,14 @@ class _Writer:
 
     def _terms(self, block: Block) -> Text:
         terms = [self.text.term(term) for term in block.cost.terms]
+        if len(terms) > _MANY and _place(block) is None:
+            entries = [
+                Entry(place=self.text.place_of(term), text=text)
+                for term, text in zip(block.cost.terms, terms, strict=True)
+            ]
+            return lambda named, room, head="": "\n".join(
+                [f"{head}[", *_indented(looped(entries, room - 5)), "]"]
+            )
         return lambda named, room, head="": collection(
             f"{head}[", [term(named, room - 5) for term in terms], "]", room
         )
@@ -227,6 +223,11 @@ class _Writer:
             said = ", ".join(map(str, weights))
             value = Entry(place=self.text.place(self.order[name]), text=constant(f"({said})"))
             yield mapping(_key(name), value)
+
+
+def _indented(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield "    " + line.replace("\n", "\n    ")
 
 
 def _draw(name: str, parents: Sequence[str], rows: Sequence[Sequence[float]]) -> Text:

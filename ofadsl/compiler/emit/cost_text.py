@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from ofadsl.compiler.emit.text import literal
 from ofadsl.compiler.emit.wrap import WIDTH
-from ofadsl.cost.columns import FUNCTIONS, OPERATORS, ordered
+from ofadsl.cost.columns import FUNCTIONS, OPERATORS
+from ofadsl.cost.logic import simplest
 from ofadsl.cost.model import as_table
 from ofadsl.cost.runtime import Table
 from ofadsl.cost.table import Order, table_of
 from ofadsl.cost.terms import Term
 from ofadsl.elimination import conjuncts
-from ofadsl.expr import TRUE, Apply, Const, Expr, Var, apply, const, source
+from ofadsl.expr import TRUE, Apply, Const, Expr, Var, apply, const, ordered, source
 from ofadsl.space import Dim, Space
 
 _READABLE = re.compile(r"[()\d\s/*+-]*_RESOLUTION[()\d\s/*+-]*")
@@ -98,14 +99,21 @@ class CostText:
     factors: dict[Expr, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
-    deep: dict[Expr, Place] = field(default_factory=dict)
+    deep: dict[Expr, tuple[str, Place]] = field(default_factory=dict)
+    """What says that a block exists, or is the last of its stage, and the function for it."""
 
     def __post_init__(self) -> None:
         for stage in self.space.stages:
             for block in range(stage.blocks):
-                exists = apply(">", stage.depth, block)
-                if exists.support:
-                    self.deep[exists] = (stage.name, block)
+                for op, value, function in ((">", block, "_exists"), ("==", block + 1, "_ends")):
+                    condition = simplest(apply(op, stage.depth, value))
+                    if condition.support:
+                        self.deep.setdefault(condition, (function, (stage.name, block)))
+
+    def place_of(self, term: Term) -> Place | None:
+        """Return the block that the amount of a term is of."""
+        own = [place for place in map(self.place, term.table.dims) if place is not None]
+        return own[-1] if own else None
 
     def place(self, dim: int) -> Place | None:
         """Return the block that a dimension is part of."""
@@ -134,10 +142,11 @@ class CostText:
 
     def factor(self, condition: Expr) -> Text:
         """Return the text of what is 1 where a part of a condition holds."""
+        condition = simplest(condition)
         if condition in self.deep:
-            stage, block = self.deep[condition]
+            function, (stage, block) = self.deep[condition]
             return lambda named, room, head="": (
-                f'{head}_exists("{stage}", {named.block(stage, block)})'
+                f'{head}{function}("{stage}", {named.block(stage, block)})'
             )
         table = as_table(condition, self.order)
         if any(self.place(dim) is not None for dim in table.dims):

@@ -29,7 +29,7 @@ from ofadsl.compiler.emit.wrap import WIDTH, canonical, sentence
 from ofadsl.compiler.emit.writer import Writer
 from ofadsl.compiler.labels import labels
 from ofadsl.compiler.tree import BlockNode, Checked, Seq, StageNode, inside
-from ofadsl.expr import Apply, Code, Expr, Var, apply, spelling
+from ofadsl.expr import Apply, Code, Expr, Var, apply, code_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +272,7 @@ def _carrying(value: Expr, carried: Expr) -> Expr:
 def _text(value: object, read: Callable[[Var], str]) -> Code:
     if not isinstance(value, Expr):
         return spelt_literal(value)
-    code = spelling(value, read)
+    code = code_of(value, read)
     return code._replace(text=canonical(code.text))
 
 
