@@ -195,6 +195,13 @@ def test_the_picture_of_a_space_is_as_it_was(name: str, text: str, update_golden
     assert path.read_text(encoding="utf-8") == svg
 
 
+@pytest.mark.parametrize(("style", "width"), [("", 5776), ("b", 6338), ("mono", 95 * 62)])
+def test_letters_are_as_wide_as_in_their_fonts(style: str, width: int) -> None:
+    every = "".join(map(chr, range(32, 127)))
+    assert text_width(every, 100, style) == pytest.approx(width)
+    assert text_width("\u2026", 10, "m " + style) == (6.2 if style == "mono" else 10.5)
+
+
 LEGEND = {
     "in every subnet": "stage s depth 1 { conv(8) }",
     "where the depth reaches it": "stage s depth 1..2 { conv(8) }",
