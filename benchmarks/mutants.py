@@ -92,7 +92,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("areas", nargs="*", default=AREAS, help="folders or modules of ofadsl")
     parser.add_argument("--count", type=int, default=50, help="mutants of each area")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--budget", type=float, default=60, help="seconds of tests for a mutant")
+    parser.add_argument(
+        "--budget", type=float, default=60, help="seconds of a processor for the tests of a mutant"
+    )
     parser.add_argument("--folder", type=Path, default=ROOT / "build/mutants")
     parser.add_argument("--again", action="store_true", help="try again what was not noticed")
     parser.add_argument("--report", action="store_true", help="only tell what is in the journal")
@@ -188,7 +190,8 @@ def _tried(
 def _chosen(mutant: Mutant, source: bytes, tests: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Return the tests that run the line, else its function, module or folder, with their seconds.
 
-    The first are those that take little time and run little else, which look at it most closely.
+    Files take turns, since each looks at it in another way. The first of a file are those that take
+    little time and run little else, which look at it most closely.
     """
     folder = mutant.path.rpartition("/")[0]
     name = line_names(source)[mutant.line]
@@ -205,7 +208,11 @@ def _chosen(mutant: Mutant, source: bytes, tests: Sequence[dict[str, Any]]) -> d
                         levels[near][test] = seconds
                         worth[test] = (seconds + 0.02) * covered["counts"][i]
     found = next(filter(None, levels), {})
-    return {test: found[test] for test in sorted(found, key=worth.__getitem__)}
+    turns: dict[str, list[tuple[int, float, str]]] = {}
+    for test in sorted(found, key=worth.__getitem__):
+        own = turns.setdefault(test.partition("::")[0], [])
+        own.append((len(own), worth[test], test))
+    return {test: found[test] for _, _, test in sorted(itertools.chain(*turns.values()))}
 
 
 def _within(tests: dict[str, float], seconds: float) -> dict[str, float]:
@@ -232,7 +239,7 @@ def _run(tree: Path, tests: dict[str, float], budget: float) -> dict[str, Any]:
     """Run tests until one fails or the time is over."""
     answer = tree.parent / "answer.json"
     answer.unlink(missing_ok=True)
-    if _forked(tree, lambda: _follow(tests, budget), answer, 2 * budget + 120):
+    if _forked(tree, lambda: _follow(tests, budget), answer, 6 * budget + 120):
         return dict(json.loads(answer.read_text()))
     return {"by": "the whole run, which ended early", "late": False}
 
@@ -251,7 +258,7 @@ class _Chosen:
 
     def __init__(self, tests: dict[str, float], budget: float) -> None:
         self.tests = tests
-        self.end = time.monotonic() + budget
+        self.end = time.process_time() + budget
         self.by = ""
         self.late = False
 
@@ -273,7 +280,7 @@ class _Chosen:
             (item for item in items if item.nodeid in place), key=lambda item: place[item.nodeid]
         )
         for item in items:
-            item.add_marker(pytest.mark.timeout(20 + 10 * self.tests[item.nodeid]))
+            item.add_marker(pytest.mark.timeout(30 + 20 * self.tests[item.nodeid]))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note a test file that cannot be imported."""
@@ -287,7 +294,7 @@ class _Chosen:
 
     def pytest_runtest_logfinish(self) -> None:
         """Stop when the time is over."""
-        if time.monotonic() > self.end and not self.by:
+        if time.process_time() > self.end and not self.by:
             self.late = True
             raise pytest.exit.Exception("no more time", 0)
 
