@@ -38,7 +38,7 @@ LARGEST_FACTOR = 1 << 12
 LARGEST_TERM = 1 << 17
 """What is looked up, all factors multiplied out, has at most so many entries."""
 _READABLE = 96  # larger tables are split, and smaller ones added up, where that is possible
-_MOST_ADDENDS = 24  # more are left to be computed: sums of sums would have ever more of them
+_MOST_ADDENDS = 8  # more are left to be computed: sums of sums would have ever more of them
 _MOST_WAYS = 512
 
 
@@ -170,11 +170,7 @@ def _split(expr: Expr) -> Sequence[Addend]:
         left, right = map(_split, expr.args)
         if len(left) * len(right) > 2 * _MOST_ADDENDS:
             return [(TRUE, expr)]
-        return [
-            (_both(way, other), apply("*", a, b))
-            for way, a in left
-            for other, b in right
-        ]
+        return [(_both(way, other), apply("*", a, b)) for way, a in left for other, b in right]
     if expr.op == "if":
         condition, then, orelse = expr.args
         found = []

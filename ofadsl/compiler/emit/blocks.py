@@ -34,7 +34,7 @@ def block_class(
         channels = atom(entry.name)
         entry.in_forward = True
     end = writer.body(declaration.body, tuple(c.body for c in copies), Flow(channels=channels))
-    forward = list(_lines(writer.forward))
+    forward = list(written_lines(writer.forward))
     if channels and not any("c_in" in line for line in forward):
         entry.in_forward = False
     forward.append(f"        return {end.source}")
@@ -124,7 +124,8 @@ def _default(vals: Vals) -> object:
     return common if 2 * found.count(common) > len(found) > 1 else None
 
 
-def _lines(forward: Sequence[str | tuple[Entry, int]]) -> Iterator[str]:
+def written_lines(forward: Sequence[str | tuple[Entry, int]]) -> Iterator[str]:
+    """Yield the lines of ``forward``, and of what is assigned there what is read."""
     for line in forward:
         if isinstance(line, str):
             yield line

@@ -100,7 +100,9 @@ class Render:
         if read is not None and not agree(read, vals):
             rounded = tuple(apply("round", v) if isinstance(v, Expr) else v for v in read)
             if agree(plain(rounded), vals):  # a fraction that is whole for every choice
-                return joined("round", [self.forward(read, expr, scopes, hint)])
+                code = joined("round", [self.forward(read, expr, scopes, hint)])
+                self.sources.append((vals, code))
+                return code
         return self.forward(vals, expr, scopes, hint)
 
     def init(self, vals: Vals, hint: str, parameter: str | None) -> str:
@@ -265,9 +267,12 @@ def agree(known: Vals, wanted: Vals) -> bool:
 
 
 def _equal(a: object, b: object) -> bool:
-    """Return whether two values are equal, for every choice where they depend on any."""
+    """Return whether two values are equal, for every choice where they depend on any.
+
+    What is generated passes on the value itself: 8.0 is no number of channels.
+    """
     if isinstance(a, Expr) and isinstance(b, Expr) and a.support == b.support:
-        return a == b or apply("==", a, b) == TRUE
+        return a == b or (a.kind is b.kind and apply("==", a, b) == TRUE)
     return type(a) is type(b) and a == b
 
 

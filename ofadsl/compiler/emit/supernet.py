@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from ofadsl.compiler import syntax
 from ofadsl.compiler.emit.arch import ArchText, arch_text
-from ofadsl.compiler.emit.blocks import block_class
+from ofadsl.compiler.emit.blocks import block_class, written_lines
 from ofadsl.compiler.emit.parts import ClassText, Flow, Signature
-from ofadsl.compiler.emit.render import Entry, Render, Scopes, Vals, is_elastic, plain
+from ofadsl.compiler.emit.render import Entry, Render, Scopes, Vals, plain
 from ofadsl.compiler.emit.text import (
     RESERVED_CHOICES,
     RESERVED_CLASSES,
@@ -27,9 +27,10 @@ from ofadsl.compiler.emit.text import (
 from ofadsl.compiler.emit.ways import settled
 from ofadsl.compiler.emit.wrap import WIDTH, canonical, sentence
 from ofadsl.compiler.emit.writer import Writer
+from ofadsl.compiler.flow import output
 from ofadsl.compiler.labels import labels
-from ofadsl.compiler.tree import BlockNode, Checked, Seq, StageNode, inside
-from ofadsl.expr import Apply, Code, Expr, Var, apply, code_of
+from ofadsl.compiler.tree import BlockNode, Checked, Seq, StageNode, TreeNode, inside
+from ofadsl.expr import Apply, Code, Expr, Var, apply, code_of, ordered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ def supernet_text(checked: Checked) -> SupernetText:
         classes=signatures,
     )
     writer.body(checked.declaration.body, (checked.body,), Flow())
-    forward = tuple(line for line in writer.forward if isinstance(line, str))
+    forward = tuple(written_lines(writer.forward))
     return SupernetText(arch=arch, classes=tuple(classes), init=tuple(writer.init), forward=forward)
 
 
@@ -113,13 +114,24 @@ def _outermost(seq: Seq) -> Iterator[BlockNode]:
                 yield from _outermost(inner)
 
 
+_C_IN = Var("~c_in", (1,))
+"""Stands for what the variable `c_in` holds."""
+
+_TOP = Flow().indent
+_LONG = 4
+"""Levels of operators in channels that are given a name."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _ArchRender(Render):
     """In a supernet every elastic value is read off the arch."""
 
     arch: ArchText
     carried: Expr | None = None
-    """The channels that `c_in` holds, after a stage that ends with what its last block says."""
+    """The channels that `c_in` holds: those after a stage, or any that take a long text."""
+    assigned: Entry | None = None
+    """The line that gives `c_in` its value, which is written where that is read."""
+    needs: dict[int, Entry] = field(default_factory=dict)
 
     def let(self, let: syntax.Let, vals: Vals, scopes: Scopes) -> Entry | None:
         return None
@@ -128,16 +140,46 @@ class _ArchRender(Render):
         return None
 
     def channels(self, vals: Vals, computed: Code | None = None) -> Code | None:
-        vals = plain(vals)
-        return self.forward(vals, None, (), "") if is_elastic(vals) else None
+        return None  # what needs them asks for them
 
     def forward(
         self, vals: Vals, expr: syntax.Expression | None, scopes: Scopes, hint: str
     ) -> Code:
         (value,) = plain(vals)
+        shorter = self.shorter(value)
+        if shorter is not value:
+            self._use(self.assigned)
+        return self.read(shorter)
+
+    def read(self, value: object) -> Code:
+        """Return the text of a value."""
+        return _text(value, self.name)
+
+    def name(self, var: Var) -> str:
+        """Return how a dimension is read, or the variable that holds channels."""
+        return "c_in" if var is _C_IN else self.arch.path[var.name]
+
+    def shorter(self, value: object) -> object:
+        """Return a value with `c_in` for what it holds."""
         if isinstance(value, Apply) and isinstance(self.carried, Apply):
-            value = _carrying(value, self.carried)
-        return _text(value, lambda var: self.arch.path.get(var.name, var.name))
+            return _carrying(value, self.carried)
+        return value
+
+    def carry(self, value: Expr) -> Entry | None:
+        """Let `c_in` hold channels that take a long text; return the line that says so."""
+        shorter = self.shorter(value)
+        if not isinstance(shorter, Apply) or shorter.depth < _LONG:
+            return None
+        entry = Entry(name="c_in", vals=(value,), text=self.read(shorter).text)
+        if shorter is not value and self.assigned is not None:
+            self.needs[id(entry)] = self.assigned
+        self.carried, self.assigned = value, entry
+        return entry
+
+    def _use(self, entry: Entry | None) -> None:
+        while entry is not None and not entry.in_forward:
+            entry.in_forward = True
+            entry = self.needs.get(id(entry))
 
 
 @dataclass(slots=True)
@@ -150,6 +192,23 @@ class _SupernetWriter(Writer):
     def _block_comment(self, node: BlockNode, flow: Flow) -> None:
         span = node.span
         self.init.append(f"{' ' * flow.init_indent}# {shown_path(span.source.path)}:{span.line}")
+
+    def _node(
+        self,
+        statement: syntax.Statement,
+        copies: tuple[TreeNode | None, ...],
+        scopes: Scopes,
+        flow: Flow,
+    ) -> Flow:
+        after = Writer._node(self, statement, copies, scopes, flow)
+        (node,) = copies
+        channels = None if node is None else output(node).channels
+        if flow.indent == _TOP and isinstance(channels, Apply):
+            assert isinstance(self.render, _ArchRender)
+            if channels != self.render.carried:
+                entry = self.render.carry(channels)
+                self.forward += [] if entry is None else [(entry, flow.indent)]
+        return after
 
     def stage(self, node: StageNode, flow: Flow) -> Flow:
         """Write a stage: a list of blocks, of which the first few are called."""
@@ -164,6 +223,9 @@ class _SupernetWriter(Writer):
         carried = "c_in" in signature.forward
         shown = [{k: v for k, v in a.items() if k != "c_in"} for a in arguments]
         outputs = [self._in_loop(b.body.y.channels, node, i) for i, b in enumerate(node.blocks)]
+        if carried and len(set(outputs)) > 1:  # by what comes into the block they may be alike
+            values = ((_carrying(b.body.y.channels, b.body.x.channels), b) for b in node.blocks)
+            outputs = [self._in_loop(value, node, i) for i, (value, _) in enumerate(values)]
         uniform = all(a == shown[0] for a in shown) and len(set(outputs)) == 1
         if not uniform:
             self._unrolled(node, label, signature)
@@ -171,7 +233,7 @@ class _SupernetWriter(Writer):
         self._loop(node, label, shown[0], arguments[0].get("c_in"), outputs[0], carried)
         if carried:
             assert isinstance(self.render, _ArchRender)
-            self.render.carried = node.y.channels
+            self.render.carried, self.render.assigned = node.y.channels, None
         return flow.moved(None)
 
     def _loop(
@@ -211,7 +273,15 @@ class _SupernetWriter(Writer):
     def _unrolled(self, node: StageNode, label: str, signature: Signature) -> None:
         """Write the calls one by one: the blocks of the stage are not called alike."""
         read = self.render.forward
+        assert isinstance(self.render, _ArchRender)
+        outputs = [block.body.y.channels for block in node.blocks]
+        kept = "c_in" in signature.forward and any(y.depth >= _LONG for y in outputs)
+        if kept:
+            first = read((node.x.channels,), None, (), "c_in")
+            self.forward += sentence("c_in =", first.text, 8)
         for index, block in enumerate(node.blocks):
+            if kept:
+                self.render.carried, self.render.assigned = block.body.x.channels, None
             sizes = [
                 f"{name}={read((values[id(block)],), None, (), name).text}"
                 for name, values in signature.forward.items()
@@ -222,6 +292,11 @@ class _SupernetWriter(Writer):
                 self.forward += sentence("if", read((exists,), None, (), "").text, 8, ":")
                 indent = 12
             self.forward += call(f"x = self.{label}[{index}](", ["x", *sizes], indent)
+            if kept:
+                own = read((block.body.y.channels,), None, (), "c_in")
+                self.forward += sentence("c_in =", own.text, indent)
+        if kept:
+            self.render.carried = node.y.channels
 
     def _made(self, block: BlockNode, signature: Signature) -> tuple[str, tuple[str, ...]]:
         kwargs = [
@@ -248,25 +323,28 @@ class _SupernetWriter(Writer):
         if not isinstance(value, Expr):
             return literal(value)
         assert isinstance(self.render, _ArchRender)
-        arch = self.render.arch
+        render, arch = self.render, self.render.arch
         own = {v.name for v in value.support if f".{index}." in v.name} & arch.in_block.keys()
         variable = self._loop_variable(node)
 
         def read(var: Var) -> str:
             if var.name in own:
                 return f"{variable}.{arch.in_block[var.name]}"
-            return arch.path[var.name]
+            return render.name(var)
 
         return _text(value, read).text
 
 
 def _carrying(value: Expr, carried: Expr) -> Expr:
     """Return ``value`` with ``c_in`` for each part of it that is what that variable holds."""
-    if value == carried:
-        return Var("c_in", (1,))
-    if not isinstance(value, Apply):
-        return value
-    return Apply(value.op, tuple(_carrying(arg, carried) for arg in value.args))
+    found: dict[Expr, Expr] = {}
+    for part in ordered(value):
+        found[part] = part
+        if part == carried:
+            found[part] = _C_IN
+        elif isinstance(part, Apply) and any(found[arg] is not arg for arg in part.args):
+            found[part] = Apply(part.op, tuple(found[arg] for arg in part.args))
+    return found[value]
 
 
 def _text(value: object, read: Callable[[Var], str]) -> Code:

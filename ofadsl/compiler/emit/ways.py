@@ -76,6 +76,8 @@ def write_residual(
     pad = " " * flow.indent
     writer.forward.append(f"{pad}{shortcut} = {flow.source}")
     after = writer.body(statement.body, seqs, flow)
+    if fixed is not True:
+        after = settled(writer, after)
     total = f"{after.target} = {after.source} + {shortcut}"
     if fixed is True:
         writer.forward.append(f"{pad}{total}")
