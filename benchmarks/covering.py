@@ -1,8 +1,8 @@
 """Which tests run which lines: what a test file covers is recorded once, and kept as JSON.
 
 In: a test file of a tree. Out: its tests with their seconds, and for every line of the package the
-tests that run it. What one test leaves in a cache or a shared fixture is also counted for the
-tests that find it there. A line is known by its function and its text, so that a record outlives
+tests that run it; a module that a test reads as text, to paste it, is run as a whole. What one
+test leaves in a cache or a shared fixture is also counted for the tests that find it there. A line is known by its function and its text, so that a record outlives
 changes elsewhere in the file.
 """
 
@@ -19,6 +19,9 @@ from typing import Any
 
 import coverage
 import pytest
+
+WHOLE = "*"
+"""Stands for all lines of a module."""
 
 Record = dict[str, Any]
 """``tests``: [name, seconds] of each that passed; ``lines``: path -> line -> numbers of tests."""
@@ -50,6 +53,10 @@ def record(tree: Path, name: str) -> Record:
         ran = {key: sorted(tests) for key, tests in of_file.items() if tests}
         if ran:
             lines[path.relative_to(tree).as_posix()] = ran
+    for path, readers in contexts.readers.items():
+        own = sorted(set().union(*(reached.get(context, set()) for context in readers)))
+        if own:
+            lines.setdefault(path, {})[WHOLE] = own
     tests = [[test, round(contexts.seconds[test], 3)] for test in passed]
     return {"tests": tests, "lines": lines}
 
@@ -97,6 +104,7 @@ class _Contexts:
         self.uses: dict[str, set[str]] = defaultdict(set)
         self.seconds: dict[str, float] = defaultdict(float)
         self.failed: set[str] = set()
+        self.readers: dict[str, set[str]] = defaultdict(set)
 
     @contextmanager
     def inside(self, context: str) -> Iterator[None]:
@@ -122,6 +130,17 @@ class _Contexts:
                         if id(value) not in followed:
                             followed[id(value)] = self._followed(value)
                         setattr(module, name, followed[id(value)])
+
+    def pytest_sessionstart(self) -> None:
+        """Follow what is read as text."""
+        read = Path.read_text
+
+        def followed(path: Path, *args: Any, **kwargs: Any) -> str:
+            if path.suffix == ".py" and path.is_relative_to(self.tree / "ofadsl"):
+                self.readers[path.relative_to(self.tree).as_posix()].add(self.stack[-1])
+            return read(path, *args, **kwargs)
+
+        Path.read_text = followed  # type: ignore[method-assign]
 
     def _followed(self, cached: Any) -> Callable[..., Any]:
         known: dict[object, str] = {}

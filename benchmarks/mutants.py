@@ -24,14 +24,14 @@ import time
 import tomllib
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from covering import line_names, record
+from covering import WHOLE, line_names, record
 from mutate import Mutant, mutants
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +59,28 @@ class Found:
     by: str
     tests: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """A test that passes where nothing is changed; those of little ``worth`` come first."""
+
+    name: str
+    seconds: float
+    worth: float
+
+    @property
+    def file(self) -> str:
+        """The path of the file that it is in."""
+        return self.name.partition("::")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """The tests of a file, and the numbers of those that run each line, by its path and name."""
+
+    tests: Sequence[Test]
+    lines: Mapping[str, Mapping[str, Sequence[int]]]
 
 
 def main() -> None:
@@ -140,7 +162,7 @@ def _copy(folder: Path) -> Path:
     return tree
 
 
-def _recorded(tree: Path, folder: Path, *, stale: bool) -> list[dict[str, Any]]:
+def _recorded(tree: Path, folder: Path, *, stale: bool) -> list[Covered]:
     """Return what every test file covers; record the files that have changed."""
     folder.mkdir(parents=True, exist_ok=True)
     found = []
@@ -153,20 +175,22 @@ def _recorded(tree: Path, folder: Path, *, stale: bool) -> list[dict[str, Any]]:
             _forked(tree, lambda name=file.name: record(tree, name), kept, 1800)  # type: ignore[misc]
             covered = json.loads(kept.read_text())
             kept.write_text(json.dumps({"digest": digest, **covered}))
-        found.append(_counted(json.loads(kept.read_text())))
+        found.append(_read_record(kept.read_text()))
     return found
 
 
-def _counted(covered: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with the number of lines that each test runs."""
-    of_all = (runners for lines in covered["lines"].values() for runners in lines.values())
+def _read_record(text: str) -> Covered:
+    record = json.loads(text)
+    of_all = (runners for lines in record["lines"].values() for runners in lines.values())
     counts = Counter(itertools.chain.from_iterable(of_all))
-    return {**covered, "counts": counts}
+    tests = [
+        Test(name=name, seconds=seconds, worth=(seconds + 0.02) * counts[i])
+        for i, (name, seconds) in enumerate(record["tests"])
+    ]
+    return Covered(tests=tests, lines=record["lines"])
 
 
-def _tried(
-    area: str, mutant: Mutant, tree: Path, tests: Sequence[dict[str, Any]], budget: float
-) -> Found:
+def _tried(area: str, mutant: Mutant, tree: Path, tests: Sequence[Covered], budget: float) -> Found:
     """Make a mutant, run the tests that may notice it, and take it back."""
     start = time.monotonic()
     source = (tree / mutant.path).read_bytes()
@@ -191,32 +215,42 @@ def _tried(
     )
 
 
-def _chosen(mutant: Mutant, source: bytes, tests: Sequence[dict[str, Any]]) -> dict[str, float]:
+def _chosen(mutant: Mutant, source: bytes, tests: Sequence[Covered]) -> dict[str, float]:
     """Return the tests that run the line, else its function, module or folder, with their seconds.
 
     Files take turns, since each looks at it in another way. The first of a file are those that take
     little time and run little else, which look at it most closely.
     """
-    folder = mutant.path.rpartition("/")[0]
     name = line_names(source)[mutant.line]
-    levels: list[dict[str, float]] = [{}, {}, {}, {}]
-    worth: dict[str, float] = {}
+    levels: list[dict[str, Test]] = [{}, {}, {}, {}]
     for covered in tests:
-        for path, lines in covered["lines"].items():
-            if path.rpartition("/")[0] == folder:
-                for line, runners in lines.items():
-                    own = 1 if line.startswith(f"{mutant.scope}::") else 2
-                    near = 3 if path != mutant.path else 0 if line == name else own
-                    for i in runners:
-                        test, seconds = covered["tests"][i]
-                        levels[near][test] = seconds
-                        worth[test] = (seconds + 0.02) * covered["counts"][i]
+        for near, number in _runners(mutant, name, covered):
+            levels[near][covered.tests[number].name] = covered.tests[number]
     found = next(filter(None, levels), {})
+    if not mutant.runs:  # what it changes may be looked at without running a line of the module
+        files = {test.file for test in found.values()}
+        every = itertools.chain.from_iterable(covered.tests for covered in tests)
+        found |= {test.name: test for test in every if test.file in files}
     turns: dict[str, list[tuple[int, float, str]]] = {}
-    for test in sorted(found, key=worth.__getitem__):
-        own = turns.setdefault(test.partition("::")[0], [])
-        own.append((len(own), worth[test], test))
-    return {test: found[test] for _, _, test in sorted(itertools.chain(*turns.values()))}
+    for test in sorted(found.values(), key=lambda one: one.worth):
+        own = turns.setdefault(test.file, [])
+        own.append((len(own), test.worth, test.name))
+    return {name: found[name].seconds for *_, name in sorted(itertools.chain(*turns.values()))}
+
+
+def _runners(mutant: Mutant, name: str, covered: Covered) -> Iterator[tuple[int, int]]:
+    """Yield how near to a mutant a test comes, 0 for its line, and the number of the test."""
+    folder = mutant.path.rpartition("/")[0]
+    for path, lines in covered.lines.items():
+        if path.rpartition("/")[0] != folder:
+            continue
+        for line, runners in lines.items():
+            near = 3 if path != mutant.path else 2
+            if near == 2 and mutant.runs and line.startswith(f"{mutant.scope}::"):
+                near = 1
+            if near < 3 and line in (name, WHOLE):
+                near = 0
+            yield from ((near, number) for number in runners)
 
 
 def _within(tests: dict[str, float], seconds: float) -> dict[str, float]:

@@ -56,6 +56,8 @@ class Mutant:
     """Bytes of the module."""
     before: str
     after: str
+    runs: bool
+    """Whether it is in a function: what is not runs when the module is imported."""
     nth: int
     """Equal changes on equal lines of one scope are numbered."""
 
@@ -86,6 +88,7 @@ def mutants(path: str, source: bytes) -> list[Mutant]:
     for scope, start, end, after in sorted(module.changes(), key=lambda change: change[1:]):
         line = source.count(b"\n", 0, start)
         before = source[start:end].decode()
+        scope, runs = scope.removesuffix("()"), scope.endswith("()")
         name = (scope, lines[line].strip(), before, after)
         seen[name] = seen.get(name, 0) + 1
         found.append(
@@ -98,6 +101,7 @@ def mutants(path: str, source: bytes) -> list[Mutant]:
                 end=end,
                 before=before,
                 after=after,
+                runs=runs,
                 nth=seen[name],
             )
         )
@@ -119,7 +123,9 @@ class _Module:
 
     def _visit(self, node: ast.AST, scope: str) -> Iterator[tuple[str, int, int, str]]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            scope = f"{scope}.{node.name}" if scope else node.name
+            outer = scope.removesuffix("()")
+            scope = f"{outer}.{node.name}" if outer else node.name
+            scope += "" if isinstance(node, ast.ClassDef) else "()"
         changes = (self._operators(node, scope), self._values(node), self._statements(node))
         for start, end, after in itertools.chain(*changes):
             yield scope, start, end, after

@@ -117,6 +117,8 @@ def test_a_count_beyond_every_float_is_shown() -> None:
     assert shown_count(7371**5 * 25) == "5.44e+20"
     assert shown_count(9**1000) == "1.75e+954"
     assert shown_count(6075) == "6,075"
+    assert shown_count(999_999) == "999,999"
+    assert shown_count(1_000_000) == "1.00e+06"
 
 
 def test_the_index_of_a_block_counts_from_zero() -> None:

@@ -316,6 +316,17 @@ def test_the_deepest_expression_can_be_read() -> None:
     assert upper(value) == 7
 
 
+@pytest.mark.parametrize("op", ["+", "-", "*", "/", "//", "%", "min", "max", "divisible"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_size_bounds_values_of_operands_of_unlike_sizes(op: str, turned: bool) -> None:
+    near, far = Var("near", (1, 2)), Var("far", (1, 7, 900))
+    expr = apply(op, far, near) if turned else apply(op, near, far)
+    values = [abs(value) for value in tabulate(expr, (near, far)[:: -1 if turned else 1])]
+    assert max(values) <= expr.size <= 2000
+    chosen = select(apply(">", near, 1), *((far, near) if turned else (near, far)))
+    assert chosen.size == 900
+
+
 @given(st.lists(st.sampled_from(VARS[:4]), max_size=80))
 def test_a_conjunction_of_many_stays_shallow(variables: list[Var]) -> None:
     parts = [apply(">", var, i % 7) for i, var in enumerate(variables)]

@@ -212,12 +212,15 @@ def test_swish_is_one_operation_once_batch_norm_is_folded(image: Tensor) -> None
     def forward(n: Net, x: Tensor, w: int) -> Tensor:
         y = n.conv(x)
         gate = torch.sigmoid(x)
-        return y * y.sigmoid() + torch.sigmoid(x) * x + gate * x + gate
+        others = torch.add(y, y.sigmoid()) + y.sigmoid() * x
+        joined = y * y.sigmoid() + torch.sigmoid(x) * x + torch.mul(x, F.sigmoid(x))
+        return joined + others + gate * x + gate
 
     net = Net(forward, conv=nn.Conv2d(c_in=8, c_out=8, kernel=3))
     assert F.silu not in functions(subnet(net, image, fold_bn=False))
     folded = functions(subnet(net, image))
-    assert (folded.count(F.silu), folded.count(torch.sigmoid)) == (2, 1)
+    assert (folded.count(F.silu), folded.count(torch.sigmoid)) == (3, 1)
+    assert folded.count("sigmoid") == 2
 
 
 def test_rows_and_columns_are_averaged_at_once_when_folding(image: Tensor) -> None:
