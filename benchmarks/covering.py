@@ -1,9 +1,9 @@
 """Which tests run which lines: what a test file covers is recorded once, and kept as JSON.
 
 In: a test file of a tree. Out: its tests with their seconds, and for every line of the package the
-tests that run it; a module that a test reads as text, to paste it, is run as a whole. What one
-test leaves in a cache or a shared fixture is also counted for the tests that find it there. A line is known by its function and its text, so that a record outlives
-changes elsewhere in the file.
+tests that run it; a module that a test reads as text, to paste it, is run as a whole. What one test
+leaves in a cache or a shared fixture is also counted for the tests that find it there. A line is
+known by its function and its text, so that a record outlives changes elsewhere in the file.
 """
 
 from __future__ import annotations

@@ -41,8 +41,10 @@ BESIDE = {"space": ("elimination",)}
 """What belongs to an area that is no folder."""
 GOALS = dict.fromkeys(AREAS, 0.95)
 GOAL = 0.9
-PRELOADED = ("torch", "torch.fx", "torch._dynamo", "numpy", "click", "jinja2", "lark")
-PRELOADED += ("yaml", "safetensors.torch", "PIL.Image", "rich", "psutil", "onnx", "onnxruntime")
+PRELOADED = (
+    *("torch", "torch.fx", "torch._dynamo", "numpy", "click", "jinja2", "lark"),
+    *("yaml", "safetensors.torch", "PIL.Image", "rich", "psutil", "onnx", "onnxruntime"),
+)
 QUICK = 4.0
 """Seconds of tests that are tried first, since most mutants fail at once."""
 MEMORY = 12 << 30
@@ -197,7 +199,7 @@ def _tried(area: str, mutant: Mutant, tree: Path, tests: Sequence[Covered], budg
     chosen = _chosen(mutant, source, tests)
     quick = _within(chosen, QUICK)
     rounds = [quick, {k: v for k, v in chosen.items() if k not in quick}]
-    answer = {"by": "", "late": False}
+    answer: dict[str, Any] = {"by": "", "late": False}
     with _changed(tree / mutant.path, mutant.applied(source)):
         for some in filter(None, rounds):
             answer = _run(tree, some, budget)
@@ -254,7 +256,7 @@ def _runners(mutant: Mutant, name: str, covered: Covered) -> Iterator[tuple[int,
 
 
 def _within(tests: dict[str, float], seconds: float) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for test, taken in tests.items():
         seconds -= taken + 0.005
         if seconds < 0 and found:
