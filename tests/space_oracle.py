@@ -39,7 +39,7 @@ from ofadsl.compiler.syntax import File
 from ofadsl.compiler.tree import Checked
 from ofadsl.cost.interpret import interpret
 from ofadsl.diagnostics import Diagnostics, Source
-from ofadsl.expr import UNKNOWN, evaluate
+from ofadsl.expr import UNKNOWN, Apply, evaluate
 from ofadsl.graph import Graph
 from ofadsl.space import Space
 from ofadsl.specialize.pipeline import specialize
@@ -198,9 +198,11 @@ class _Run:
             if claim.code is not None and claim.code not in self.verdict.codes:
                 continue
             values, every = completed(space, claim, self.rng)
+            divided = claim.code is None and "OFA046" in self.verdict.codes
+            if divided and isinstance(claim.condition, Apply) and claim.condition.op == "!=":
+                continue  # nothing is divided by 0, whether it matters or not
             if values is None:
-                divided = claim.code is None and "OFA046" in self.verdict.codes
-                if every and not divided:  # nothing is divided by 0, whether it matters or not
+                if every:
                     self.add(f"refusal: no arch has the choices of {claim.code}", claim)
                 continue
             if evaluate(claim.condition, values):
@@ -230,7 +232,8 @@ class _Run:
                         continue
                     checked, codes = check_fixed(self.path, self.settings, values)
                     assert not codes, codes
-                    graphs.add(None if checked is None else tuple(layers(checked, values)))
+                    if checked is not None:  # else what is fixed leaves a requirement nothing
+                        graphs.add(tuple(layers(checked, values)))
                 if len(graphs) > 1:
                     self.add(f"refusal: nothing depends on {found[1]}, it says", values)
                     return
