@@ -1,4 +1,4 @@
-"""How long checking and compiling take, and how much is written, for stages of more and more blocks.
+"""How long checking and compiling take, and how much is written, as a stage has more blocks.
 
 Each row is one stage whose depth goes from 1 to N. Seconds are of the processor. The growth is from
 half as many blocks: 2 where it is linear, 4 where it is quadratic.
