@@ -92,7 +92,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("areas", nargs="*", default=AREAS, help="folders or modules of ofadsl")
     parser.add_argument("--count", type=int, default=50, help="mutants of each area")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--budget", type=float, default=60, help="seconds of tests for a mutant")
+    parser.add_argument(
+        "--budget", type=float, default=60, help="seconds of a processor for the tests of a mutant"
+    )
     parser.add_argument("--folder", type=Path, default=ROOT / "build/mutants")
     parser.add_argument("--again", action="store_true", help="try again what was not noticed")
     parser.add_argument("--report", action="store_true", help="only tell what is in the journal")
@@ -112,7 +114,8 @@ def _sampled(root: Path, asked: argparse.Namespace) -> list[tuple[str, Mutant]]:
             for mutant in mutants(file.relative_to(root).as_posix(), file.read_bytes())
         ]
         found.sort(key=lambda one: hashlib.sha256(f"{asked.seed} {one.key}".encode()).digest())
-        columns.append([(area, mutant) for mutant in found[: asked.count]])
+        possible = (one for one in found if one.compiles((root / one.path).read_bytes()))
+        columns.append([(area, mutant) for mutant in itertools.islice(possible, asked.count)])
     turns = max(map(len, columns))
     return [column[i] for i in range(turns) for column in columns if i < len(column)]
 
@@ -185,22 +188,31 @@ def _tried(
 
 
 def _chosen(mutant: Mutant, source: bytes, tests: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return the tests that run the line, else its function, else its module, with their seconds.
+    """Return the tests that run the line, else its function, module or folder, with their seconds.
 
-    The first are those that take little time and run little else, which look at it most closely.
+    Files take turns, since each looks at it in another way. The first of a file are those that take
+    little time and run little else, which look at it most closely.
     """
+    folder = mutant.path.rpartition("/")[0]
     name = line_names(source)[mutant.line]
-    levels: list[dict[str, float]] = [{}, {}, {}]
+    levels: list[dict[str, float]] = [{}, {}, {}, {}]
     worth: dict[str, float] = {}
     for covered in tests:
-        for line, runners in covered["lines"].get(mutant.path, {}).items():
-            near = 0 if line == name else 1 if line.startswith(f"{mutant.scope}::") else 2
-            for i in runners:
-                test, seconds = covered["tests"][i]
-                levels[near][test] = seconds
-                worth[test] = (seconds + 0.02) * covered["counts"][i]
+        for path, lines in covered["lines"].items():
+            if path.rpartition("/")[0] == folder:
+                for line, runners in lines.items():
+                    own = 1 if line.startswith(f"{mutant.scope}::") else 2
+                    near = 3 if path != mutant.path else 0 if line == name else own
+                    for i in runners:
+                        test, seconds = covered["tests"][i]
+                        levels[near][test] = seconds
+                        worth[test] = (seconds + 0.02) * covered["counts"][i]
     found = next(filter(None, levels), {})
-    return {test: found[test] for test in sorted(found, key=worth.__getitem__)}
+    turns: dict[str, list[tuple[int, float, str]]] = {}
+    for test in sorted(found, key=worth.__getitem__):
+        own = turns.setdefault(test.partition("::")[0], [])
+        own.append((len(own), worth[test], test))
+    return {test: found[test] for _, _, test in sorted(itertools.chain(*turns.values()))}
 
 
 def _within(tests: dict[str, float], seconds: float) -> dict[str, float]:
@@ -227,7 +239,7 @@ def _run(tree: Path, tests: dict[str, float], budget: float) -> dict[str, Any]:
     """Run tests until one fails or the time is over."""
     answer = tree.parent / "answer.json"
     answer.unlink(missing_ok=True)
-    if _forked(tree, lambda: _follow(tests, budget), answer, 2 * budget + 120):
+    if _forked(tree, lambda: _follow(tests, budget), answer, 6 * budget + 120):
         return dict(json.loads(answer.read_text()))
     return {"by": "the whole run, which ended early", "late": False}
 
@@ -246,7 +258,7 @@ class _Chosen:
 
     def __init__(self, tests: dict[str, float], budget: float) -> None:
         self.tests = tests
-        self.end = time.monotonic() + budget
+        self.end = time.process_time() + budget
         self.by = ""
         self.late = False
 
@@ -268,7 +280,7 @@ class _Chosen:
             (item for item in items if item.nodeid in place), key=lambda item: place[item.nodeid]
         )
         for item in items:
-            item.add_marker(pytest.mark.timeout(20 + 10 * self.tests[item.nodeid]))
+            item.add_marker(pytest.mark.timeout(30 + 20 * self.tests[item.nodeid]))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note a test file that cannot be imported."""
@@ -282,7 +294,7 @@ class _Chosen:
 
     def pytest_runtest_logfinish(self) -> None:
         """Stop when the time is over."""
-        if time.monotonic() > self.end and not self.by:
+        if time.process_time() > self.end and not self.by:
             self.late = True
             raise pytest.exit.Exception("no more time", 0)
 

@@ -68,6 +68,14 @@ class Mutant:
         """Return the text of the module with the change made."""
         return source[: self.start] + self.after.encode() + source[self.end :]
 
+    def compiles(self, source: bytes) -> bool:
+        """Return whether Python reads the changed text."""
+        try:
+            compile(self.applied(source), "mutant", "exec")
+        except SyntaxError:
+            return False
+        return True
+
 
 def mutants(path: str, source: bytes) -> list[Mutant]:
     """Return all mutants of a module, in the order of their places."""
@@ -80,28 +88,20 @@ def mutants(path: str, source: bytes) -> list[Mutant]:
         before = source[start:end].decode()
         name = (scope, lines[line].strip(), before, after)
         seen[name] = seen.get(name, 0) + 1
-        mutant = Mutant(
-            path=path,
-            scope=scope,
-            line=line + 1,
-            text=name[1],
-            start=start,
-            end=end,
-            before=before,
-            after=after,
-            nth=seen[name],
+        found.append(
+            Mutant(
+                path=path,
+                scope=scope,
+                line=line + 1,
+                text=name[1],
+                start=start,
+                end=end,
+                before=before,
+                after=after,
+                nth=seen[name],
+            )
         )
-        if _compiles(mutant.applied(source)):
-            found.append(mutant)
     return found
-
-
-def _compiles(source: bytes) -> bool:
-    try:
-        compile(source, "mutant", "exec")
-    except SyntaxError:
-        return False
-    return True
 
 
 class _Module:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ofadsl.compiler.emit.cost import emit_cost
+from ofadsl.compiler.lower import lower
+from ofadsl.compiler.pipeline import check_text
 
 Arch = dict[str, Any]
 
@@ -193,6 +196,23 @@ def test_an_arch_outside_the_space_is_refused_with_its_place(case: str) -> None:
 def test_what_is_no_arch_at_all_is_refused(arch: object) -> None:
     with pytest.raises(ValueError, match=r"archs\[0\]"):
         model("widths").cost.encode([arch])
+
+
+def test_a_flag_is_no_number() -> None:
+    text = "space flags() { input image(channels: 3, size: 8); choice c = {1, 2}; conv(c) }"
+    checked = check_text(text)
+    assert checked is not None
+    cost = ModuleType("flags")
+    text = emit_cost(checked, lower(checked), source="flags.ofa")
+    exec(compile(text, "flags/cost.py", "exec"), cost.__dict__)
+    head = {"space": "flags", "resolution": 8}
+    for value, choice in ((1, 0), (2, 1)):
+        assert cost.encode([{**head, "choices": {"c": value}}]).tolist() == [[0, choice]]
+    for strange in (True, None, [1], "1", 3):
+        with pytest.raises(
+            ValueError, match=r"choices\.c is .*, outside the space: c is one of 1, 2"
+        ):
+            cost.encode([{**head, "choices": {"c": strange}}])
 
 
 def test_one_arch_alone_is_not_a_list() -> None:

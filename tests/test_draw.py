@@ -186,6 +186,40 @@ def test_the_picture_in_the_docs_is_what_is_drawn_now(update_golden: bool) -> No
     assert path.read_text(encoding="utf-8") == svg
 
 
+@pytest.mark.parametrize(("name", "text"), [("deep", DEEP), ("wide", WIDE)])
+def test_the_picture_of_a_space_is_as_it_was(name: str, text: str, update_golden: bool) -> None:
+    path = REPOSITORY / "tests" / "golden" / f"{name}.svg"
+    svg = draw(space(text))
+    if update_golden:
+        path.write_text(svg, encoding="utf-8", newline="\n")
+    assert path.read_text(encoding="utf-8") == svg
+
+
+@pytest.mark.parametrize(("style", "width"), [("", 5776), ("b", 6338), ("mono", 95 * 62)])
+def test_letters_are_as_wide_as_in_their_fonts(style: str, width: int) -> None:
+    every = "".join(map(chr, range(32, 127)))
+    assert text_width(every, 100, style) == pytest.approx(width)
+    assert text_width("\u2026", 10, "m " + style) == (6.2 if style == "mono" else 10.5)
+
+
+LEGEND = {
+    "in every subnet": "stage s depth 1 { conv(8) }",
+    "where the depth reaches it": "stage s depth 1..2 { conv(8) }",
+    "each block chooses": "stage s depth 1 { conv({8, 16}) }",
+    "one choice for the stage": "stage s depth 1 { choice c = {8, 16}; conv(c) }",
+    "one choice for the network": "choice c = {8, 16}\nconv(c)",
+}
+
+
+@pytest.mark.parametrize(("said", "body"), LEGEND.items())
+def test_a_legend_explains_what_is_drawn_and_no_more(said: str, body: str) -> None:
+    svg = draw(space(f"space a {{\n  input image(channels: 3, size: 32)\n  {body}\n}}"))
+    alone = {said, "in every subnet"} if "stage s depth 1 " in body else {said}
+    if "depth 1..2" in body:
+        alone |= {"in every subnet", "one choice for the stage"}
+    assert {text for text in LEGEND if f">{text}<" in svg} == alone
+
+
 def test_hostile_text_stays_text() -> None:
     hostile = '</text><script>alert("1")</script>&amp;'
     canvas = Canvas()

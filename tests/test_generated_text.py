@@ -87,6 +87,29 @@ def test_what_a_stage_left_is_read_from_the_variable_of_its_loop(folder: Path) -
     assert "x = self.top(x, c_in=c_in, out=c_in * 4 + (8 if c_in > 24 else 0))" in text
 
 
+@pytest.mark.parametrize("name", [*BODIES, "nested", "mixed"])
+def test_a_supernet_of_an_unusual_space_is_as_it_was(
+    name: str, folder: Path, update_golden: bool
+) -> None:
+    text = (folder / name / "supernet.py").read_text(encoding="utf-8")
+    golden = ROOT / "tests" / "golden" / f"{name}_supernet.py"
+    if update_golden:
+        golden.write_text(text, encoding="utf-8", newline="\n")
+    assert golden.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("name", ["digits", "mbv3", "autoformer"])
+def test_a_committed_package_is_what_its_space_compiles_to(name: str) -> None:
+    source = f"spaces/{name}.ofa"
+    for file, text in emit(checked_space(ROOT / source), source).files.items():
+        assert (ROOT / "generated" / name / file).read_text(encoding="utf-8") == text, file
+
+
+def test_costs_of_a_block_and_the_one_before_are_written_in_a_loop(folder: Path) -> None:
+    text = (folder / "widths_of_the_last_block" / "cost.py").read_text()
+    assert 'f"s.{i - 1}.out"' in text
+
+
 EXPRESSIONS = (
     "a if b else c if d else e",
     "(a if b else c) if d else e",

@@ -172,6 +172,15 @@ def test_attention_and_layer_norm_are_kept_or_raised() -> None:
     assert isinstance(found.get_submodule("norm"), torch.nn.LayerNorm)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_layer_norm_of_torch_has_a_bias_where_it_had_one(image: Tensor, bias: bool) -> None:
+    norm = torch.nn.LayerNorm(8, bias=bias)
+    net = Net(lambda n, x, w: n.norm(x.permute(0, 2, 3, 1)), norm=norm)
+    found = subnet(net, image).get_submodule("norm")
+    assert isinstance(found, torch.nn.LayerNorm)
+    assert (found.bias is not None) is bias
+
+
 def test_pools_concatenation_and_unknown_modules_are_kept(image: Tensor) -> None:
     def forward(n: Net, x: Tensor, w: int) -> Tensor:
         joined = torch.cat([F.max_pool2d(x, 2), n.pool(x), n.drop(x[:, :w, ::2, ::2])], 1)

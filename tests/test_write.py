@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import REPOSITORY
+from packages import compiled
 from small_supernet import Arch, Supernet
 from test_passes import NARROW, Net
 from torch import Tensor
@@ -23,6 +25,8 @@ from ofadsl.diagnostics import Diagnostics
 from ofadsl.specialize import write
 from ofadsl.specialize.pipeline import specialize
 from ofadsl.specialize.write import FILES, Record, write_subnet
+
+GOLDEN = REPOSITORY / "tests" / "golden"
 
 LOAD = """
 import importlib.abc, runpy, sys
@@ -94,6 +98,25 @@ def test_the_same_subnet_gives_the_same_bytes(
         written(tmp_path / name, supernet, image, Arch.largest())
     for name in FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "largest"), [("small", True), ("small", False), ("vit", True), ("mixed", True)]
+)
+def test_the_text_of_a_subnet_is_as_it_was(
+    name: str, largest: bool, tmp_path: Path, update_golden: bool
+) -> None:
+    torch.manual_seed(0)
+    space = compiled(name)
+    arch = space.module.Arch.largest() if largest else space.module.Arch.smallest()
+    subnet = specialize(space.module.Supernet().eval(), arch)
+    image = torch.randn(1, space.module.CHANNELS, arch.resolution, arch.resolution)
+    write_subnet(tmp_path / "net", subnet, image, Record(source=f"{name}.ofa", arch=arch))
+    text = (tmp_path / "net" / "subnet.py").read_text()
+    golden = GOLDEN / f"{name}_{'largest' if largest else 'smallest'}.py"
+    if update_golden:
+        golden.write_text(text)
+    assert text == golden.read_text()
 
 
 def test_blocks_of_one_kind_share_a_class(
