@@ -50,6 +50,8 @@ class _Classes:
 
     taken: frozenset[str]
     """Names of fields: a class of that name could not be referred to beside them."""
+    fields: Mapping[str, str]
+    """Dimension name -> its field."""
     named: dict[str, ChoiceClass] = field(default_factory=dict)
     by_lines: dict[tuple[str, ...], str] = field(default_factory=dict)
     of_blocks: dict[str, str] = field(default_factory=dict)
@@ -69,12 +71,13 @@ class _Classes:
 def arch_text(checked: Checked) -> ArchText:
     """Return the classes of the arch of a space."""
     space = checked.space
-    fields_of = {_field(dim) for dim in space.dims}
-    classes = _Classes(taken=frozenset((*fields_of, *(stage.name for stage in space.stages))))
+    named = _named(space)
+    taken = (*named.values(), *(stage.name for stage in space.stages))
+    classes = _Classes(taken=frozenset(taken), fields=named)
     stages = {node.name: node for node in checked.body.nodes if isinstance(node, StageNode)}
-    path, in_block = _paths(space)
-    when = _conditions(space, path)
-    fields = _fields(tuple(d for d in space.dims if d.stage is None), when)
+    path, in_block = _paths(space, named)
+    when = _conditions(space, path, named)
+    fields = _fields(tuple(d for d in space.dims if d.stage is None), when, named)
     for stage in space.stages:
         name = _stage_class(space, stages[stage.name], classes, when)
         own = identifier(stage.name, RESERVED_CHOICES)
@@ -96,9 +99,10 @@ def arch_text(checked: Checked) -> ArchText:
 
 def _stage_class(space: Space, node: StageNode, classes: _Classes, when: Mapping[str, str]) -> str:
     dims = [d for d in space.dims if d.stage == node.name]
-    lines = _fields(tuple(d for d in dims if d.block is None), when)
+    lines = _fields(tuple(d for d in dims if d.block is None), when, classes.fields)
     blocks = [
-        _fields(tuple(d for d in dims if d.block == i), when) for i in range(len(node.blocks))
+        _fields(tuple(d for d in dims if d.block == i), when, classes.fields)
+        for i in range(len(node.blocks))
     ]
     name = camel(node.blocks[0].declaration.name.text)
     if any(blocks):
@@ -118,10 +122,10 @@ def _declared(head: str, args: list[str]) -> list[str]:
 _INDENT = 4
 
 
-def _fields(dims: tuple[Dim, ...], when: Mapping[str, str]) -> list[str]:
+def _fields(dims: tuple[Dim, ...], when: Mapping[str, str], named: Mapping[str, str]) -> list[str]:
     lines = []
     for dim in dims:
-        name = _field(dim)
+        name = named[dim.var.name]
         values = _values(dim.var.values)
         if name != dim.key:
             values.append(f'json="{dim.key}"')
@@ -136,7 +140,7 @@ def _fields(dims: tuple[Dim, ...], when: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _conditions(space: Space, path: Mapping[str, str]) -> dict[str, str]:
+def _conditions(space: Space, path: Mapping[str, str], named: Mapping[str, str]) -> dict[str, str]:
     """Return when a dimension matters to subnets that have its field, as a function.
 
     It takes the group that holds the field, and the whole arch.
@@ -151,7 +155,7 @@ def _conditions(space: Space, path: Mapping[str, str]) -> dict[str, str]:
         condition = conjunction(parts)
         if condition == TRUE:
             continue
-        holder = path[dim.var.name].removesuffix(_field(dim))
+        holder = path[dim.var.name].removesuffix(named[dim.var.name])
         own = "arch." if dim.stage is None else "stage." if dim.block is None else "block."
 
         def read(var: Var, holder: str = holder, own: str = own) -> str:
@@ -163,9 +167,22 @@ def _conditions(space: Space, path: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _field(dim: Dim) -> str:
-    plain = dim.key in ("depth", "resolution")
-    return dim.key if plain else identifier(dim.key, RESERVED_CHOICES)
+def _named(space: Space) -> dict[str, str]:
+    """Return the field of each dimension, by its name: in a group no two are called alike."""
+    stages = {identifier(stage.name, RESERVED_CHOICES) for stage in space.stages}
+    taken: dict[tuple[str | None, int | None], set[str]] = {(None, None): stages}
+    found = {}
+    for dim in space.dims:
+        group = taken.setdefault((dim.stage, dim.block), set())
+        plain = dim.key in ("depth", "resolution")
+        base = dim.key if plain else identifier(dim.key, RESERVED_CHOICES)
+        name, number = base, 2
+        while name in group:
+            name = f"{base}_{number}"
+            number += 1
+        group.add(name)
+        found[dim.var.name] = name
+    return found
 
 
 def _kind(values: tuple[Value, ...]) -> str:
@@ -184,10 +201,10 @@ def _values(values: tuple[Value, ...]) -> list[str]:
     return [literal(v) for v in values]
 
 
-def _paths(space: Space) -> tuple[dict[str, str], dict[str, str]]:
+def _paths(space: Space, named: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     path, in_block = {}, {}
     for dim in space.dims:
-        name = _field(dim)
+        name = named[dim.var.name]
         if dim.stage is None:
             path[dim.var.name] = f"arch.{name}"
             continue
