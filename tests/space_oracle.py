@@ -26,7 +26,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from fixed_spaces import Watched, check_fixed, completed, layers, meets, some_archs, watched
+from fixed_spaces import (
+    RENAMED,
+    Watched,
+    check_fixed,
+    completed,
+    layers,
+    meets,
+    some_archs,
+    watched,
+)
 
 from ofadsl.compiler.draw.picture import draw
 from ofadsl.compiler.emit.package import emit, write
@@ -209,6 +218,8 @@ class _Run:
                 self.add(f"refusal: the choices of {claim.code} break nothing", claim)
                 continue
             _, codes = check_fixed(self.path, self.settings, values)
+            if RENAMED in codes:
+                continue
             if not codes or (claim.code is not None and claim.code not in codes):
                 self.add(f"refusal: fixed at the choices of {claim.code} it is fine", claim)
                 continue
@@ -231,7 +242,7 @@ class _Run:
                     if not meets(space, values):
                         continue
                     checked, codes = check_fixed(self.path, self.settings, values)
-                    assert not codes, codes
+                    assert codes <= {RENAMED}, codes
                     if checked is not None:  # else what is fixed leaves a requirement nothing
                         graphs.add(tuple(layers(checked, values)))
                 if len(graphs) > 1:
@@ -434,6 +445,8 @@ class _Accepted:
         """Check the space with an arch fixed: it is valid, and gives the same shape."""
         values = self.checked.space.values(row)
         checked, codes = check_fixed(self.run.path, self.run.settings, values)
+        if RENAMED in codes:
+            return
         assert not codes, f"fixed at {values} it is refused: {codes}"
         if checked is None:
             return
