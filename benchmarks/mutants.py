@@ -73,7 +73,7 @@ def main() -> None:
             with suppress(ImportError):
                 importlib.import_module(name)
         tree = _copy(folder)
-        tests = _recorded(tree, folder / "covered")
+        tests = _recorded(tree, folder / "covered", stale=asked.stale)
         done = {one.key for one in _read(journal) if not (asked.again and one.result != "noticed")}
         for area, mutant in _sampled(tree, asked):
             if mutant.key not in done and mutant.key not in equivalent:
@@ -96,6 +96,9 @@ def _arguments() -> argparse.Namespace:
         "--budget", type=float, default=60, help="seconds of a processor for the tests of a mutant"
     )
     parser.add_argument("--folder", type=Path, default=ROOT / "build/mutants")
+    parser.add_argument(
+        "--stale", action="store_true", help="record no test file again that has only changed"
+    )
     parser.add_argument("--again", action="store_true", help="try again what was not noticed")
     parser.add_argument("--report", action="store_true", help="only tell what is in the journal")
     return parser.parse_args()
@@ -137,14 +140,15 @@ def _copy(folder: Path) -> Path:
     return tree
 
 
-def _recorded(tree: Path, folder: Path) -> list[dict[str, Any]]:
+def _recorded(tree: Path, folder: Path, *, stale: bool) -> list[dict[str, Any]]:
     """Return what every test file covers; record the files that have changed."""
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for file in sorted((tree / "tests").glob("test_*.py")):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         kept = folder / f"{file.stem}.json"
-        if not kept.exists() or json.loads(kept.read_text())["digest"] != digest:
+        known = json.loads(kept.read_text())["digest"] if kept.exists() else None
+        if known is None or (known != digest and not stale):
             print(f"recording {file.name}", flush=True)
             _forked(tree, lambda name=file.name: record(tree, name), kept, 1800)  # type: ignore[misc]
             covered = json.loads(kept.read_text())
