@@ -41,6 +41,8 @@ from ofadsl.space import Space
 
 ABSENT = {"OFA031", "OFA051", "OFA052", "OFA055"}
 """What is said of fixed spaces alone: a block is not there, a requirement decides nothing."""
+RENAMED = "renamed"
+"""Nothing can be said of these choices: see ``RenamedError``."""
 TRIES = 300
 
 
@@ -102,6 +104,10 @@ def watched() -> Iterator[Watched]:
         yield seen
 
 
+class RenamedError(Exception):
+    """A dimension has another name where choices are fixed: one before it is not made."""
+
+
 @contextlib.contextmanager
 def fixed(values: Mapping[str, Value]) -> Iterator[None]:
     """Make every dimension with the one value of an arch."""
@@ -110,6 +116,8 @@ def fixed(values: Mapping[str, Value]) -> Iterator[None]:
     def making(self: Dimensions, *given: Any) -> Var:
         var = make(self, *given)
         if var.name in values:
+            if values[var.name] not in var.values:
+                raise RenamedError
             only = Var(var.name, (values[var.name],))
             self.by_name[var.name] = replace(self.by_name[var.name], var=only)
             return only
@@ -137,6 +145,8 @@ def check_fixed(
             return check_file(path, settings), set()
         except Diagnostics as report:
             return None, {item.code for item in report} - ABSENT
+        except RenamedError:
+            return None, {RENAMED}
 
 
 def layers(checked: Checked, values: Mapping[str, Value]) -> Iterator[str]:

@@ -26,7 +26,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from fixed_spaces import Watched, check_fixed, completed, layers, meets, some_archs, watched
+from fixed_spaces import (
+    RENAMED,
+    Watched,
+    check_fixed,
+    completed,
+    layers,
+    meets,
+    some_archs,
+    watched,
+)
 
 from ofadsl.compiler.draw.picture import draw
 from ofadsl.compiler.emit.package import emit, write
@@ -39,7 +48,7 @@ from ofadsl.compiler.syntax import File
 from ofadsl.compiler.tree import Checked
 from ofadsl.cost.interpret import interpret
 from ofadsl.diagnostics import Diagnostics, Source
-from ofadsl.expr import UNKNOWN, evaluate
+from ofadsl.expr import UNKNOWN, Apply, evaluate
 from ofadsl.graph import Graph
 from ofadsl.space import Space
 from ofadsl.specialize.pipeline import specialize
@@ -198,15 +207,19 @@ class _Run:
             if claim.code is not None and claim.code not in self.verdict.codes:
                 continue
             values, every = completed(space, claim, self.rng)
+            divided = claim.code is None and "OFA046" in self.verdict.codes
+            if divided and isinstance(claim.condition, Apply) and claim.condition.op == "!=":
+                continue  # nothing is divided by 0, whether it matters or not
             if values is None:
-                divided = claim.code is None and "OFA046" in self.verdict.codes
-                if every and not divided:  # nothing is divided by 0, whether it matters or not
+                if every:
                     self.add(f"refusal: no arch has the choices of {claim.code}", claim)
                 continue
             if evaluate(claim.condition, values):
                 self.add(f"refusal: the choices of {claim.code} break nothing", claim)
                 continue
             _, codes = check_fixed(self.path, self.settings, values)
+            if RENAMED in codes:
+                continue
             if not codes or (claim.code is not None and claim.code not in codes):
                 self.add(f"refusal: fixed at the choices of {claim.code} it is fine", claim)
                 continue
@@ -229,8 +242,9 @@ class _Run:
                     if not meets(space, values):
                         continue
                     checked, codes = check_fixed(self.path, self.settings, values)
-                    assert not codes, codes
-                    graphs.add(None if checked is None else tuple(layers(checked, values)))
+                    assert codes <= {RENAMED}, codes
+                    if checked is not None:  # else what is fixed leaves a requirement nothing
+                        graphs.add(tuple(layers(checked, values)))
                 if len(graphs) > 1:
                     self.add(f"refusal: nothing depends on {found[1]}, it says", values)
                     return
@@ -431,6 +445,8 @@ class _Accepted:
         """Check the space with an arch fixed: it is valid, and gives the same shape."""
         values = self.checked.space.values(row)
         checked, codes = check_fixed(self.run.path, self.run.settings, values)
+        if RENAMED in codes:
+            return
         assert not codes, f"fixed at {values} it is refused: {codes}"
         if checked is None:
             return

@@ -43,7 +43,7 @@ def test_canonical_text_is_left_as_it_is() -> None:
         ("let a = (1 * 2) - -(3 - (4 - 5))", "let a = 1 * 2 - -(3 - (4 - 5))\n"),
         ("let a = (not b) and not (c and d)", "let a = not b and not (c and d)\n"),
         ("let a = (x if y else z) if b else (1 if c else 2)", None),
-        ("let a = 12 + -8 - -b", None),
+        ("let a = 12 + -8 - -b", "let a = 12 + -8 - -b\n"),
         ("let a = {1, 2,}", "let a = {1, 2}\n"),
         ("let a = (1..2)..3 step (4..5)", "let a = (1..2)..3 step (4..5)\n"),
         ("let a = (a == b) == c", "let a = (a == b) == c\n"),

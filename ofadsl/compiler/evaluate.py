@@ -7,7 +7,7 @@ nothing that merely depends on one is reported again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from ofadsl.compiler import syntax
@@ -29,6 +29,7 @@ from ofadsl.expr import (
     TooLargeError,
     Var,
     apply,
+    negate,
     select,
     static,
 )
@@ -220,7 +221,8 @@ class Evaluator(Rules):
             if isinstance(meaning, Expr):
                 scope.values[id(taken)] = meaning
             return meaning
-        then, orelse = (self.value(e, scope, place, hint) for e in (expr.then, expr.orelse))
+        ways = ((expr.then, condition), (expr.orelse, negate(condition)))
+        then, orelse = (self.value(way, scope, _under(place, holds), hint) for way, holds in ways)
         rule = "both ways of `if` are of one kind"
         if not self.same_kind(rule, expr, scope, then, orelse):
             return UNKNOWN
@@ -275,3 +277,10 @@ def _bounded(number: int | float) -> Expr:
     if abs(number) > LARGEST:
         raise TooLargeError(f"this goes beyond {LARGEST:.0e}")
     return Const(number)
+
+
+def _under(place: Place, condition: Expr) -> Place:
+    """Return a place where a condition holds, too: what is chosen there matters only then."""
+    if condition is UNKNOWN:
+        return place
+    return replace(place, when=apply("and", place.when, condition))

@@ -20,7 +20,7 @@ def labels(body: Body) -> dict[int, str]:
     """Return a name for each call and `oneof` of a body, by the identity of the statement."""
     parts = list(_parts(body, "", ""))
     result = {id(part): name for part, name, given in parts if given}
-    taken = set(result.values())
+    taken = {*result.values(), *(s.name.text for s in body if isinstance(s, syntax.Stage))}
     numbers: dict[str, int] = {}
     for part, base, given in parts:
         if given:

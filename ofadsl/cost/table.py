@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ofadsl.cost.runtime import Table
 from ofadsl.expr import Expr, Value, Var, assignments, const, evaluate, tabulate
@@ -15,26 +17,23 @@ Order = Mapping[str, int]
 
 def table_of(expr: Expr, order: Order) -> Table:
     """Return the values of ``expr``, with 0 where it has none: no arch is there."""
-    variables = sorted(const(expr).support, key=lambda var: order[var.name])
-    shape = [len(var.values) for var in variables]
-    values = np.array(_values(expr, tuple(variables)), dtype=np.int64).reshape(shape)
-    return Table(dims=tuple(order[var.name] for var in variables), values=values)
+    variables = tuple(sorted(const(expr).support, key=lambda var: order[var.name]))
+    return Table(tuple(order[var.name] for var in variables), _values(expr, variables))
 
 
-def _values(expr: Expr, variables: tuple[Var, ...]) -> list[int]:
+@functools.lru_cache(maxsize=1 << 12)
+def _values(expr: Expr, variables: tuple[Var, ...]) -> NDArray[np.int64]:
     try:
-        return [_whole(value) for value in tabulate(expr, variables)]
+        found = tabulate(expr, variables)
     except ArithmeticError:  # a choice that a requirement excludes divides by zero
-        return [_defined(expr, env) for env in assignments(variables)]
+        found = [_defined(expr, env) for env in assignments(variables)]
+    values = np.array(found)
+    assert values.dtype.kind in "bi", expr
+    return values.astype(np.int64).reshape([len(var.values) for var in variables])
 
 
-def _defined(expr: Expr, env: Mapping[str, Value]) -> int:
+def _defined(expr: Expr, env: Mapping[str, Value]) -> Value:
     try:
-        return _whole(evaluate(expr, env))
+        return evaluate(expr, env)
     except ArithmeticError:
         return 0
-
-
-def _whole(value: Value) -> int:
-    assert isinstance(value, int), value
-    return int(value)

@@ -33,7 +33,7 @@ from ofadsl.expr import (
     select,
 )
 
-LARGEST_FACTOR = 1 << 12
+LARGEST_FACTOR = 1 << 9
 """A table that stands in generated text has at most so many entries."""
 LARGEST_TERM = 1 << 17
 """What is looked up, all factors multiplied out, has at most so many entries."""

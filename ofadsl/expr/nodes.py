@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
+from weakref import WeakValueDictionary
 
 from ofadsl.expr.arithmetic import (
     LOGIC,
@@ -33,7 +34,7 @@ _TABLED = 512  # the values of so many are kept, for what the expression becomes
 class Expr:
     """A number, truth value or word that may depend on choices; immutable and hashable."""
 
-    __slots__ = ("_hash", "depth", "kind", "size", "support", "table")
+    __slots__ = ("__weakref__", "_hash", "depth", "kind", "size", "support", "table")
 
     support: tuple[Var, ...]
     depth: int
@@ -129,13 +130,16 @@ class Var(Expr):
         self.kind = common({type(value) for value in self.values})
         self.size = max(map(magnitude, (*self.values, allocate or 0)))
         self.table = self.values
-        self._hash = hash((name, self.values))
+        self._hash = hash((name, self.values, allocate))
 
     __hash__ = Expr.__hash__
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
-            isinstance(other, Var) and self.name == other.name and self.values == other.values
+            isinstance(other, Var)
+            and self._hash == other._hash
+            and (self.name, self.values, self.allocate)
+            == (other.name, other.values, other.allocate)
         )
 
     def spelling(self, name: Callable[[Var], str]) -> Code:
@@ -241,9 +245,15 @@ def apply(op: str, *operands: Expr | Value) -> Expr:
             values.append(arg.value)
     if len(values) == len(args):
         return Const(checked(OPERATIONS[op](*values)))
+    known = _MADE.get((op, args))
+    if known is not None:
+        return known
     simple = _identity(op, args)
-    if simple is not None:
-        return simple
+    return _made(op, args) if simple is None else simple
+
+
+def _made(op: str, args: tuple[Expr, ...]) -> Expr:
+    """Return the expression, or the constant that it is for all choices, where these are few."""
     expr = Apply(op, args)
     if len(expr.support) > WIDEST:
         raise TooLargeError(f"this depends on more than {WIDEST} dimensions")
@@ -255,7 +265,12 @@ def apply(op: str, *operands: Expr | Value) -> Expr:
             return Const(checked(table[0]))
         if number <= _TABLED:
             expr.table = table
+    _MADE[op, args] = expr
     return expr
+
+
+_MADE: WeakValueDictionary[tuple[str, tuple[Expr, ...]], Apply] = WeakValueDictionary()
+"""Expressions in use: equal ones are one object, however often their parts stand in them."""
 
 
 def _same_type(values: tuple[Value, ...]) -> bool:

@@ -7,10 +7,9 @@ of them, or its Python text.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from ofadsl.expr.arithmetic import LOGIC, OPERATIONS, Value, divisible
+from ofadsl.expr.arithmetic import LOGIC, OPERATIONS, Value
 from ofadsl.expr.nodes import SMALL, Apply, Const, Expr, Var, combinations, const
 from ofadsl.expr.spelling import Code
 
@@ -27,8 +26,8 @@ def assignments(variables: Iterable[Var], *, allocated: bool = False) -> Iterato
         yield dict(zip(names, values, strict=True))
 
 
-_SHALLOW = 12
-"""Up to so many levels parts that stand twice are read twice; beyond it they could be millions."""
+_SHALLOW = 5
+"""Up to so many levels parts that stand twice are read twice; beyond it they could be many."""
 
 
 def evaluate(expr: Expr | Value, env: Mapping[str, Value]) -> Value:
@@ -69,25 +68,45 @@ def _evaluated_once(expr: Expr, env: Mapping[str, Value], known: dict[Expr, Valu
 
 def tabulate(expr: Expr | Value, variables: tuple[Var, ...]) -> list[Value]:
     """Return the values of ``expr`` over all assignments of ``variables``, in their order."""
-    if isinstance(expr, Apply) and expr.table is not None and expr.support == variables:
+    expr = const(expr)
+    if expr.table is not None and expr.support == variables:
         return list(expr.table)
-    if isinstance(expr, Apply) and expr.depth > _SHALLOW:
-        return [evaluate(expr, env) for env in assignments(variables)]
-    names = {var.name: f"v{i}" for i, var in enumerate(variables)}
-    text = source(const(expr), lambda var: names[var.name])
-    # The text holds only what `source` writes: v<i>, checked literals and our own functions.
-    function = eval(f"lambda {', '.join(names.values())}: {text}", dict(_SCOPE))
-    return [function(*values) for values in itertools.product(*(v.values for v in variables))]
+    at = len(variables)
+    while at and combinations(variables[at - 1 :]) <= _BLOCK:
+        at -= 1
+    found: list[Value] = []
+    for fixed in assignments(variables[:at]):
+        try:
+            found += _column(expr, fixed, variables[at:])
+        except ArithmeticError:  # in a way that is not taken
+            found += [evaluate(expr, fixed | env) for env in assignments(variables[at:])]
+    return found
 
 
-_SCOPE: dict[str, object] = {
-    "__builtins__": {},
-    "round": round,
-    "floor": math.floor,
-    "min": min,
-    "max": max,
-    "divisible": divisible,
-}
+_BLOCK = 1 << 13
+"""So many values of each part of an expression are held at a time."""
+
+
+def _column(expr: Expr, fixed: Mapping[str, Value], variables: tuple[Var, ...]) -> list[Value]:
+    """Return the values of ``expr`` over all assignments of ``variables``, part by part."""
+    number = combinations(variables)
+    columns: dict[str, list[Value]] = {name: [value] * number for name, value in fixed.items()}
+    times, each = 1, number
+    for var in variables:
+        each //= len(var.values)
+        columns[var.name] = [value for value in var.values for _ in range(each)] * times
+        times *= len(var.values)
+    found: dict[Expr, list[Value]] = {}
+    for part in ordered(expr):
+        if isinstance(part, Apply):
+            function = OPERATIONS[part.op]
+            found[part] = list(map(function, *(found[arg] for arg in part.args)))
+        elif isinstance(part, Var):
+            found[part] = columns[part.name]
+        else:
+            assert isinstance(part, Const), part
+            found[part] = [part.value] * number
+    return found[expr]
 
 
 def upper(expr: Expr | Value, *, limit: int = 1 << 16) -> int | float:

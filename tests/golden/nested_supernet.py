@@ -211,13 +211,10 @@ class Supernet(torch.nn.Module):
             else arch.s1.width
         )
         if (
-            (
-                arch.s1.blocks[1].p_kernel
-                if arch.s1.depth > 1 and arch.s1.more == 1 and arch.s1.blocks[1].op == "p"
-                else 3
-            )
-            == 5
-        ):
+            arch.s1.blocks[1].p_kernel
+            if arch.s1.depth > 1 and arch.s1.more == 1 and arch.s1.blocks[1].op == "p"
+            else 3
+        ) == 5:
             x = self.last(x, c_in=c_in)
         c_in = (
             8

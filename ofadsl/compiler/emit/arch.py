@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ofadsl.compiler.emit.text import RESERVED_CHOICES, call, camel, identifier, literal
-from ofadsl.compiler.emit.wrap import WIDTH, canonical
+from ofadsl.compiler.emit.wrap import WIDTH, canonical, sentence
 from ofadsl.compiler.tree import Checked, StageNode
 from ofadsl.elimination import conjuncts
-from ofadsl.expr import TRUE, Value, Var, apply, conjunction, source
+from ofadsl.expr import TRUE, Apply, Expr, Value, Var, apply, conjunction, ordered, source
 from ofadsl.space import Dim, Requirement, Space, extreme
 
 
@@ -38,10 +39,13 @@ class ArchText:
     """Dimension name -> its field in the choices of its block."""
     of_blocks: Mapping[str, str]
     """Stage -> the type of its blocks' choices, ``Any`` where they are not all alike."""
+    functions: tuple[tuple[str, ...], ...] = ()
+    """What conditions are computed by that take a long text."""
 
     def uses_any(self) -> bool:
         """Return whether the classes mention ``Any``."""
-        return any("Any" in line for cls in self.classes for line in cls.lines)
+        lines = [line for cls in self.classes for line in cls.lines]
+        return bool(self.functions) or any("Any" in line for line in lines)
 
 
 @dataclass(slots=True)
@@ -50,6 +54,8 @@ class _Classes:
 
     taken: frozenset[str]
     """Names of fields: a class of that name could not be referred to beside them."""
+    fields: Mapping[str, str]
+    """Dimension name -> its field."""
     named: dict[str, ChoiceClass] = field(default_factory=dict)
     by_lines: dict[tuple[str, ...], str] = field(default_factory=dict)
     of_blocks: dict[str, str] = field(default_factory=dict)
@@ -69,12 +75,13 @@ class _Classes:
 def arch_text(checked: Checked) -> ArchText:
     """Return the classes of the arch of a space."""
     space = checked.space
-    fields_of = {_field(dim) for dim in space.dims}
-    classes = _Classes(taken=frozenset((*fields_of, *(stage.name for stage in space.stages))))
+    named = _named(space)
+    taken = (*named.values(), *(stage.name for stage in space.stages))
+    classes = _Classes(taken=frozenset(taken), fields=named)
     stages = {node.name: node for node in checked.body.nodes if isinstance(node, StageNode)}
-    path, in_block = _paths(space)
-    when = _conditions(space, path)
-    fields = _fields(tuple(d for d in space.dims if d.stage is None), when)
+    path, in_block = _paths(space, named)
+    when, functions = _conditions(space, path, named)
+    fields = _fields(tuple(d for d in space.dims if d.stage is None), when, named)
     for stage in space.stages:
         name = _stage_class(space, stages[stage.name], classes, when)
         own = identifier(stage.name, RESERVED_CHOICES)
@@ -91,14 +98,16 @@ def arch_text(checked: Checked) -> ArchText:
         path=path,
         in_block=in_block,
         of_blocks=classes.of_blocks,
+        functions=functions,
     )
 
 
 def _stage_class(space: Space, node: StageNode, classes: _Classes, when: Mapping[str, str]) -> str:
     dims = [d for d in space.dims if d.stage == node.name]
-    lines = _fields(tuple(d for d in dims if d.block is None), when)
+    lines = _fields(tuple(d for d in dims if d.block is None), when, classes.fields)
     blocks = [
-        _fields(tuple(d for d in dims if d.block == i), when) for i in range(len(node.blocks))
+        _fields(tuple(d for d in dims if d.block == i), when, classes.fields)
+        for i in range(len(node.blocks))
     ]
     name = camel(node.blocks[0].declaration.name.text)
     if any(blocks):
@@ -118,10 +127,10 @@ def _declared(head: str, args: list[str]) -> list[str]:
 _INDENT = 4
 
 
-def _fields(dims: tuple[Dim, ...], when: Mapping[str, str]) -> list[str]:
+def _fields(dims: tuple[Dim, ...], when: Mapping[str, str], named: Mapping[str, str]) -> list[str]:
     lines = []
     for dim in dims:
-        name = _field(dim)
+        name = named[dim.var.name]
         values = _values(dim.var.values)
         if name != dim.key:
             values.append(f'json="{dim.key}"')
@@ -136,13 +145,18 @@ def _fields(dims: tuple[Dim, ...], when: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _conditions(space: Space, path: Mapping[str, str]) -> dict[str, str]:
+def _conditions(
+    space: Space, path: Mapping[str, str], named: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[tuple[str, ...], ...]]:
     """Return when a dimension matters to subnets that have its field, as a function.
 
-    It takes the group that holds the field, and the whole arch.
+    It takes the group that holds the field, and the whole arch. One that would take a long text is
+    a function with a name; these are returned, too.
     """
     depths = {stage.name: stage.depth for stage in space.stages}
+    in_blocks = {dim.var.name for dim in space.dims if dim.block is not None}
     found = {}
+    functions: dict[tuple[str, ...], str] = {}
     for dim in space.dims:
         parts = list(conjuncts(dim.live))
         if dim.stage is not None and dim.block is not None:
@@ -151,21 +165,77 @@ def _conditions(space: Space, path: Mapping[str, str]) -> dict[str, str]:
         condition = conjunction(parts)
         if condition == TRUE:
             continue
-        holder = path[dim.var.name].removesuffix(_field(dim))
+        holder = path[dim.var.name].removesuffix(named[dim.var.name])
         own = "arch." if dim.stage is None else "stage." if dim.block is None else "block."
 
         def read(var: Var, holder: str = holder, own: str = own) -> str:
             return path[var.name].replace(holder, own)
 
         others = "_" if dim.stage is None else "arch"
-        text = canonical(source(condition, read))
-        found[dim.var.name] = f"lambda {own.removesuffix('.')}, {others}: {text}"
+        arguments = f"{own.removesuffix('.')}, {others}"
+        # what a block chooses is not there in every arch, so that it is read only where it is
+        if condition.depth < _DEEP or any(var.name in in_blocks for var in condition.support):
+            found[dim.var.name] = f"lambda {arguments}: {canonical(source(condition, read))}"
+            continue
+        body = (*_assigned(condition, read),)
+        known = functions.setdefault((arguments, *body), f"_matters_{len(functions)}")
+        found[dim.var.name] = known
+    made = []
+    for (arguments, *body_), name in functions.items():
+        typed = arguments.replace(", ", ": Any, ")
+        made.append((f"def {name}({typed}: Any) -> bool:", *body_))
+    return found, tuple(made)
+
+
+_SHORT = 4
+"""Levels of operators in one of its lines."""
+
+_DEEP = 8
+"""Levels of operators in a condition that is a function of its own."""
+
+
+def _assigned(condition: Expr, read: Callable[[Var], str]) -> Iterator[str]:
+    """Yield the lines that compute a condition: a variable for each part that stands twice."""
+    parents = Counter(
+        arg for part in ordered(condition) if isinstance(part, Apply) for arg in part.args
+    )
+    variables: dict[Expr, Var] = {}
+    inner: dict[Expr, Expr] = {}
+    for part in ordered(condition):
+        inner[part] = part
+        if isinstance(part, Apply):
+            inner[part] = Apply(part.op, tuple(inner[arg] for arg in part.args))
+            if parents[part] > 1 or inner[part].depth >= _SHORT:
+                variables[part] = Var(f"~{len(variables)}", (1,))
+                yield from sentence(f"a{len(variables) - 1} =", _python(inner[part], read), 4)
+                inner[part] = variables[part]
+    yield from sentence("matters =", _python(inner[condition], read), 4)
+    yield "    return bool(matters)"
+
+
+def _python(expr: Expr, read: Callable[[Var], str]) -> str:
+    def name(var: Var) -> str:
+        return f"a{var.name[1:]}" if var.name.startswith("~") else read(var)
+
+    return canonical(source(expr, name))
+
+
+def _named(space: Space) -> dict[str, str]:
+    """Return the field of each dimension, by its name: in a group no two are called alike."""
+    stages = {identifier(stage.name, RESERVED_CHOICES) for stage in space.stages}
+    taken: dict[tuple[str | None, int | None], set[str]] = {(None, None): stages}
+    found = {}
+    for dim in space.dims:
+        group = taken.setdefault((dim.stage, dim.block), set())
+        plain = dim.key in ("depth", "resolution")
+        base = dim.key if plain else identifier(dim.key, RESERVED_CHOICES)
+        name, number = base, 2
+        while name in group:
+            name = f"{base}_{number}"
+            number += 1
+        group.add(name)
+        found[dim.var.name] = name
     return found
-
-
-def _field(dim: Dim) -> str:
-    plain = dim.key in ("depth", "resolution")
-    return dim.key if plain else identifier(dim.key, RESERVED_CHOICES)
 
 
 def _kind(values: tuple[Value, ...]) -> str:
@@ -184,10 +254,10 @@ def _values(values: tuple[Value, ...]) -> list[str]:
     return [literal(v) for v in values]
 
 
-def _paths(space: Space) -> tuple[dict[str, str], dict[str, str]]:
+def _paths(space: Space, named: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     path, in_block = {}, {}
     for dim in space.dims:
-        name = _field(dim)
+        name = named[dim.var.name]
         if dim.stage is None:
             path[dim.var.name] = f"arch.{name}"
             continue

@@ -124,18 +124,26 @@ class _Writer:
             "size": _digits(space.size()),
             "count": len(space.dims),
             "engine": engine(),
-            "stages": _mapping({f'"{s.name}"': str(s.blocks) for s in space.stages}, "_STAGES"),
+            "stages": _mapping(
+                {f'"{s.name}"': str(s.blocks) for s in space.stages}, "_STAGES: dict[str, int]"
+            ),
             "dims": list(dim_entries(space.dims, self._values)),
             "values": list(self.values.values()),
             "live": looped(live, _ENTRY, mapping=True),
             "requirements": looped(required, _ENTRY),
             "draws": looped(self._draws(drawn), _ENTRY),
-            "beside": ", ".join(f'"{name}": {count}' for name, count in drawn.beside.items()),
+            "beside": _mapping(
+                {f'"{name}"': str(count) for name, count in drawn.beside.items()},
+                "_BESIDE: dict[str, int]",
+            ),
             "weights": looped(self._weights(drawn), _ENTRY, mapping=True),
             "costs": list(costs.values()),
             "factors": self.text.lines,
             "functions": functions,
-            "widths": ", ".join(f'"{name}": {function}' for name, function in widths.items()),
+            "widths": _mapping(
+                {f'"{name}"': function for name, function in widths.items()},
+                "_WIDTHS: dict[str, Formula]",
+            ),
             "divisible": any("divisible(" in line for f in functions for line in f.lines),
             "micro": micro,
             "arena": "peak" if shared else "arena",
@@ -188,10 +196,10 @@ class _Writer:
                 for term, text in zip(block.cost.terms, terms, strict=True)
             ]
             return lambda named, room, head="": "\n".join(
-                [f"{head}[", *_indented(looped(entries, room - 5)), "]"]
+                [f"{head}[", *_indented(looped(entries, room - 4)), "]"]
             )
         return lambda named, room, head="": collection(
-            f"{head}[", [term(named, room - 5) for term in terms], "]", room
+            f"{head}[", [term(named, room - 4) for term in terms], "]", room
         )
 
     def _condition(self, name: str, condition: Expr) -> Text:
@@ -209,7 +217,7 @@ class _Writer:
         places = {self.text.place(self.order[var.name]) for var in requirement.said.support}
         place = places.pop() if len(places) == 1 else None
         return place, lambda named, room, head="": collection(
-            f"{head}(", [json.dumps(said), condition(named, room - 5)], ")", room
+            f"{head}(", [json.dumps(said), condition(named, room - 4)], ")", room
         )
 
     def _draws(self, drawn: Drawing) -> Iterator[Entry]:
@@ -235,7 +243,7 @@ def _draw(name: str, parents: Sequence[str], rows: Sequence[Sequence[float]]) ->
 
     def text(named: Names, room: int, head: str = "") -> str:
         names = [named.dim(parent) for parent in parents]
-        listed = f"({names[0]},)" if len(names) == 1 else collection("(", names, ")", room - 5)
+        listed = f"({names[0]},)" if len(names) == 1 else collection("(", names, ")", room - 4)
         return collection(f"{head}(", [named.dim(name), listed, table], ")", room)
 
     return text

@@ -126,8 +126,8 @@ class CostText:
         names = [self.space.dims[d].var.name for d in table.dims]
 
         def text(named: Names, room: int, head: str = "") -> str:
-            factors = [factor(named, room - 10) for factor in times]
-            tail = [collection("times=[", factors, "]", room - 5)] if factors else []
+            factors = [factor(named, room - 8) for factor in times]
+            tail = [collection("times=[", factors, "]", room - 4)] if factors else []
             return call(f"{head}_table(", [rows, *map(named.dim, names), *tail], room)
 
         return text
@@ -145,8 +145,8 @@ class CostText:
         condition = simplest(condition)
         if condition in self.deep:
             function, (stage, block) = self.deep[condition]
-            return lambda named, room, head="": (
-                f'{head}{function}("{stage}", {named.block(stage, block)})'
+            return lambda named, room, head="": call(
+                f"{head}{function}(", [f'"{stage}"', named.block(stage, block)], room
             )
         table = as_table(condition, self.order)
         if any(self.place(dim) is not None for dim in table.dims):
@@ -382,7 +382,7 @@ def dim_entries(dims: Sequence[Dim], values: Callable[[Dim], str]) -> Iterator[s
         dim = waiting[0]
         if dim.stage is None or dim.block is None:
             stage = "None" if dim.stage is None else f'"{dim.stage}"'
-            yield call("Dim(", [stage, "None", f'"{dim.key}"', values(dim)], WIDTH - 5) + ","
+            yield call("Dim(", [stage, "None", f'"{dim.key}"', values(dim)], WIDTH - 9) + ","
             waiting = waiting[1:]
             continue
         forms: list[tuple[tuple[str, str], ...]] = []
@@ -403,13 +403,13 @@ def dim_entries(dims: Sequence[Dim], values: Callable[[Dim], str]) -> Iterator[s
         first, last = dim.block, dim.block + len(forms)
         blocks = f"range({first}, {last})" if first else f"range({last})"
         items = [f'"{key}": {text}' for key, text in forms[0]]
-        inner = collection("{", items, "}", WIDTH - 9)
+        inner = collection("{", items, "}", WIDTH - 13)
         args = [f'"{dim.stage}"', blocks, inner]
         single = f"*blocks_of({', '.join(args)})"
-        if "\n" not in inner and len(single) <= WIDTH - 5:
+        if "\n" not in inner and len(single) <= WIDTH - 9:
             yield f"{single},"
         elif "\n" not in inner:
-            yield call("*blocks_of(", args, WIDTH - 5) + ","
+            yield call("*blocks_of(", args, WIDTH - 9) + ","
         else:
             hugged = "\n".join([f"*blocks_of(\n    {args[0]},", f"    {blocks},"])
             yield hugged + "\n    " + inner.replace("\n", "\n    ") + ",\n),"

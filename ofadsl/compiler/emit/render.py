@@ -98,11 +98,12 @@ class Render:
         scopes = tuple(w[1] if isinstance(w, tuple) else None for w in written)
         read = values_of(expr, scopes)
         if read is not None and not agree(read, vals):
-            rounded = tuple(apply("round", v) if isinstance(v, Expr) else v for v in read)
-            if agree(plain(rounded), vals):  # a fraction that is whole for every choice
-                code = joined("round", [self.forward(read, expr, scopes, hint)])
-                self.sources.append((vals, code))
-                return code
+            if not agree(plain(tuple(map(_rounded, read))), vals):
+                return self.forward(vals, None, (), hint)
+            # a fraction that is whole for every choice
+            code = joined("round", [self.forward(read, expr, scopes, hint)])
+            self.sources.append((vals, code))
+            return code
         return self.forward(vals, expr, scopes, hint)
 
     def init(self, vals: Vals, hint: str, parameter: str | None) -> str:
@@ -198,6 +199,11 @@ class Render:
             case syntax.Binary(op=op, left=left, right=right):
                 return self._joined(op, (left, right), scopes)
             case syntax.IfElse(condition=condition, then=then, orelse=orelse):
+                fixed = same_static(values_of(condition, scopes) or ())
+                if isinstance(fixed, bool):
+                    taken = then if fixed else orelse
+                    values = values_of(taken, scopes)
+                    return None if values is None else self.forward(values, taken, scopes, "size")
                 return self._joined("if", (condition, then, orelse), scopes)
             case syntax.Apply():
                 return self._apply(expr, scopes)
@@ -248,6 +254,10 @@ class Render:
 def _is_number(value: Expr) -> bool:
     first = evaluate(value, next(assignments(value.support)))
     return bool(value.support) and isinstance(first, int | float)
+
+
+def _rounded(value: object) -> object:
+    return apply("round", value) if isinstance(value, Expr | float) else value
 
 
 def plain(vals: Vals) -> Vals:

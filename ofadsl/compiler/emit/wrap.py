@@ -50,6 +50,13 @@ def sentence(head: str, text: str, indent: int, tail: str = "") -> list[str]:
     opened, inside = f"{pad}{head} {outer}", f"{pad}    {inner}"
     if outer and len(opened) <= WIDTH and len(inside) <= WIDTH:
         return [opened, inside, f"{pad}{close}{tail}"]
+    node = ast.parse(text, mode="eval").body
+    if isinstance(node, ast.BinOp | ast.Compare) and len(parts := _operands(node)) == 2:
+        (_, first), (sign, last) = parts
+        least, later = _leasts(node)
+        close = f"{pad}) {sign} {_part(last, later)}{tail}"
+        if _strength(first) < least and len(close) <= WIDTH:  # its own parentheses do
+            return [f"{pad}{head} (", *wrapped(_text(first), indent + 4), close]
     return [f"{pad}{head} (", *wrapped(text, indent + 4), f"{pad}){tail}"]
 
 
