@@ -17,11 +17,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from ofadsl.compiler.emit.cost import emit_cost
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.pipeline import check_text
+from ofadsl.cost import runtime
 from ofadsl.cost.interpret import Profile, interpret
 from ofadsl.cost.micro import covers
 from ofadsl.cost.model import Costs
 from ofadsl.cost.space_hash import space_hash
 from ofadsl.diagnostics import Diagnostics
+from ofadsl.expr import divisible
 
 PUBLISHED = json.loads((ROOT / "tests/data/ofa_mbv3_costs.json").read_text(encoding="utf-8"))
 
@@ -228,3 +230,14 @@ def test_torch_counts_the_same(name: str) -> None:
             net(image, arch)
         assert flops.get_total_flops() == 2 * macs[i]
         assert used.count == params[i]
+
+
+@pytest.mark.parametrize("divisor", [1, 2, 3, 8, 9])
+def test_arrays_are_rounded_as_numbers_are(divisor: int) -> None:
+    values = np.concatenate([np.arange(0, 300), np.arange(0, 300) / 7])
+    for least in (None, 1, 20):
+        more = () if least is None else (least,)
+        expected = [divisible(value, divisor, *more) for value in values.tolist()]
+        assert runtime.divisible(values, divisor, *more).tolist() == expected
+    each = runtime.divisible(values, np.full(len(values), divisor))
+    assert each.tolist() == [divisible(value, divisor) for value in values.tolist()]

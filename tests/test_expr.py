@@ -230,6 +230,13 @@ def test_a_plain_number_is_its_own_upper_bound() -> None:
     assert upper(5) == upper(const(5)) == 5
 
 
+def test_what_is_beyond_the_choices_is_part_of_every_bound() -> None:
+    width, wide = Var("width", (16, 24), 32), Var("wide", range(64, 136, 8))
+    for limit in (1, 1 << 16):
+        assert upper(width + wide * kernel, limit=limit) == 32 + 128 * 7
+        assert upper(select(apply(">", wide * kernel, 100), width, 1), limit=limit) == 32
+
+
 def test_rounding_to_another_multiple_is_bounded() -> None:
     steps = Var("steps", (8, 10))
     assert evaluate(apply("divisible", 10, steps), {"steps": 8}) == 16
@@ -335,6 +342,17 @@ def test_a_conjunction_of_many_stays_shallow(variables: list[Var]) -> None:
     for env in assignments(VARS[:4]):
         assert evaluate(whole, env) == all(evaluate(part, env) for part in parts)
         assert evaluate(negate(whole), env) != evaluate(whole, env)
+
+
+@pytest.mark.parametrize("count", [1, 16, 17, 32, 33, 300])
+def test_a_conjunction_has_all_of_its_parts(count: int) -> None:
+    parts = [Var(f"v{i}", (False, True)) for i in range(count)]
+    whole = conjunction(parts)
+    assert {var.name for var in whole.support} == {var.name for var in parts}
+    env: dict[str, Value] = {var.name: True for var in parts}
+    assert evaluate(whole, env) is True
+    for var in parts:
+        assert evaluate(whole, {**env, var.name: False}) is False
 
 
 def test_divisible_never_loses_a_tenth() -> None:

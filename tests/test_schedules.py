@@ -14,9 +14,19 @@ from ofadsl.compiler.layout.printer import format_file
 from ofadsl.compiler.parse.parser import parse
 from ofadsl.compiler.pipeline import check_text, checked_space
 from ofadsl.compiler.schedule.find import schedules_of
+from ofadsl.compiler.schedule.instructions import (
+    ANY_NUMBER,
+    DISTIL,
+    EPOCHS,
+    HOW_MANY,
+    INSTRUCTIONS,
+    MOST_EPOCHS,
+    MOST_SUBNETS,
+    Takes,
+)
 from ofadsl.compiler.schedule.plan import Distil, Fixed, Phase, Sandwich, Uniform
 from ofadsl.diagnostics import Source
-from ofadsl.expr import evaluate
+from ofadsl.expr import Value, evaluate
 from ofadsl.space import Space
 
 PRELUDE = ("progressive", "sandwich", "uniform", "single")
@@ -249,3 +259,36 @@ def test_a_tied_space_opens_where_all_that_is_tied_is_open() -> None:
     sizes = [phase.space.size(with_resolution=False) for phase in schedule.phases]
     assert sizes == [1, 2**5, 3**5]
     assert len(schedule.notes) == 4
+
+
+@pytest.mark.parametrize(
+    ("takes", "right", "wrong"),
+    [
+        (INSTRUCTIONS["sample"], (1, 2, MOST_SUBNETS), (0, 1.0, 1.5, MOST_SUBNETS + 1, True, "x")),
+        (INSTRUCTIONS["sandwich"], (0, MOST_SUBNETS), (-1, 0.5, MOST_SUBNETS + 1, False)),
+        (INSTRUCTIONS["learning_rate"], (1e-9, 1, 1e9), (0, -1, True, "x")),
+        (INSTRUCTIONS["warmup"], (0, 0.5, 3), (-0.5, True, "x")),
+        (INSTRUCTIONS["decay"], ("cosine", "constant"), ("linear", 1)),
+        (EPOCHS, (0.5, MOST_EPOCHS), (0, MOST_EPOCHS + 1, -1)),
+        (HOW_MANY, (1, 256), (0, 257, 1.5)),
+        (DISTIL["ratio"], (0.1,), (0, "kl")),
+        (ANY_NUMBER, (-(10**15), 0, 0.5, 10**15), (10**15 + 1, -(10**15) - 1, True, "x")),
+    ],
+)
+def test_what_an_instruction_takes_is_exact(
+    takes: Takes, right: tuple[Value, ...], wrong: tuple[Value, ...]
+) -> None:
+    assert [value for value in right if not takes.accepts(value)] == []
+    assert [value for value in wrong if takes.accepts(value)] == []
+
+
+def test_an_instruction_says_what_it_takes() -> None:
+    assert INSTRUCTIONS["largest"] is None
+    said = [takes.what for name in ("sample", "warmup", "sort") if (takes := INSTRUCTIONS[name])]
+    assert said == [
+        f"a whole number from 1 to {MOST_SUBNETS}",
+        "a number of at least 0",
+        "`channels`",
+    ]
+    assert EPOCHS.what == f"a number above 0, at most {MOST_EPOCHS}"
+    assert DISTIL["loss"].what == "`kl`, `mse` or `alpha`"
