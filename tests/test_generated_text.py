@@ -98,7 +98,7 @@ def test_a_supernet_of_an_unusual_space_is_as_it_was(
     assert golden.read_text(encoding="utf-8") == text
 
 
-@pytest.mark.parametrize("name", ["digits", "mbv3", "autoformer"])
+@pytest.mark.parametrize("name", ["autoformer", "digits", "fbnet", "mbv3", "mcunet"])
 def test_a_committed_package_is_what_its_space_compiles_to(name: str) -> None:
     source = f"spaces/{name}.ofa"
     for file, text in emit(checked_space(ROOT / source), source).files.items():
