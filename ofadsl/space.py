@@ -67,12 +67,20 @@ class Space:
     requirements: tuple[Requirement, ...]
 
     def size(self, *, with_resolution: bool = True) -> int:
-        """Return the exact number of distinct subnets, or of those at one resolution."""
-        total = _eliminated(self).total
-        resolutions = [d for d in self.dims if d.var.name == "resolution"]
-        if with_resolution or not resolutions:
-            return total
-        return total // len(resolutions[0].var.values)
+        """Return the exact number of distinct subnets, or the most that one resolution has."""
+        return _eliminated(self).total if with_resolution else max(self.sizes())
+
+    def sizes(self) -> tuple[int, ...]:
+        """Return the number of distinct subnets at each resolution that has any."""
+        total = self.size()
+        values = [d.var.values for d in self.dims if d.var.name == "resolution"]
+        tied = {var.name for condition in self.conditions() for var in condition.support}
+        if not values or not total:
+            return (total,)
+        if "resolution" not in tied:
+            return (total // len(values[0]),) * len(values[0])
+        found = (self.restrict({"resolution": [value]}).size() for value in values[0])
+        return tuple(count for count in found if count)
 
     def draws(self) -> Eliminated:
         """Return the order and the weights in which uniform samples are drawn."""

@@ -6,8 +6,10 @@ import itertools
 from collections.abc import Iterator, Mapping
 
 import pytest
+from conftest import REPOSITORY
 from packages import path_of
 
+from ofadsl.compiler.diff import difference
 from ofadsl.compiler.draw.cards import cards
 from ofadsl.compiler.draw.picture import draw
 from ofadsl.compiler.draw.svg import DASH
@@ -131,3 +133,34 @@ def test_what_fits_into_no_table_is_bounded_and_said_to_be() -> None:
         (900_000_001 * channels * 9) for channels in (3, 900_000_001)
     )
     assert "(bounds: no subnet is beyond them)" in render(summary)
+
+
+def test_resolutions_with_different_numbers_of_subnets_are_told_apart() -> None:
+    checked = check_text("""
+space tied() {
+  input image(channels: 2, size: {8, 12})
+  choice a = {2, 4}
+  stem: conv(a)
+  if resolution > a + 7 { conv({2, 6}) }
+}
+""")
+    assert checked is not None
+    assert checked.space.sizes() == (2, 4)
+    assert checked.space.size() == 6
+    assert "2 to 4 distinct subnets at one resolution, 6 at 2" in render(summarize(checked))
+
+
+def test_a_part_of_the_network_has_one_row() -> None:
+    checked = checked_space(REPOSITORY / "tests/soundness/a_way_without_code.ofa")
+    names = [row.name for row in summarize(checked).rows]
+    assert len(set(names)) == len(names)
+
+
+def test_a_space_is_compared_with_itself_in_no_time() -> None:
+    steps = "\n".join(["if in > 8 { conv(in + 4) } else { conv(in) }"] * 40)
+    text = f"space x() {{ input image(channels: 3, size: 8)\nconv({{4, 8, 12}})\n{steps}\n}}"
+    checked = check_text(text)
+    again = check_text(text)
+    assert checked is not None
+    assert again is not None
+    assert difference(checked, again).same

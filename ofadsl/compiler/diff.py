@@ -14,7 +14,19 @@ from dataclasses import dataclass, fields
 from ofadsl.compiler.lower import lower
 from ofadsl.compiler.prove import UnprovableError, counterexample
 from ofadsl.compiler.tree import Checked
-from ofadsl.expr import TRUE, Apply, Const, Expr, Value, Var, apply, const, negate, static
+from ofadsl.expr import (
+    TRUE,
+    Apply,
+    Const,
+    Expr,
+    Value,
+    Var,
+    apply,
+    const,
+    negate,
+    ordered,
+    static,
+)
 from ofadsl.graph import Graph, Input, Node, Select
 from ofadsl.space import Space
 
@@ -224,11 +236,15 @@ def _refuted(claim: Expr, when: Expr, given: tuple[Expr, ...]) -> str | None:
 
 def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
     """Return ``expr`` with variables replaced."""
-    if isinstance(expr, Var):
-        return values.get(expr.name, expr)
-    if isinstance(expr, Apply):
-        return apply(expr.op, *(substitute(arg, values) for arg in expr.args))
-    return expr
+    found: dict[Expr, Expr] = {}
+    for part in ordered(expr):
+        if isinstance(part, Var):
+            found[part] = values.get(part.name, part)
+        elif isinstance(part, Apply):
+            found[part] = apply(part.op, *(found[arg] for arg in part.args))
+        else:
+            found[part] = part
+    return found[expr]
 
 
 def verdict(found: Difference, left: str, right: str) -> tuple[str, ...]:

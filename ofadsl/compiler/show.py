@@ -6,7 +6,6 @@ parameters, each from the least to the greatest that any subnet has.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -38,7 +37,8 @@ class Summary:
     name: str
     params: Mapping[str, Value]
     size: int
-    size_at_one_resolution: int
+    sizes: tuple[int, ...]
+    """The number of subnets at each resolution."""
     choices: tuple[str, ...]
     rows: tuple[Row, ...]
     total: Row
@@ -58,7 +58,7 @@ def summarize(checked: Checked) -> Summary:
         name=space.name,
         params=dict(space.params),
         size=space.size(),
-        size_at_one_resolution=space.size(with_resolution=False),
+        sizes=space.sizes(),
         choices=tuple(choices),
         rows=rows,
         total=total,
@@ -68,9 +68,11 @@ def summarize(checked: Checked) -> Summary:
 
 def _groups(graph: Graph) -> Iterator[tuple[str, list[Node]]]:
     """Yield the nodes of each stage, and of each part between stages, in their order."""
-    nodes = [node for node in graph.nodes if not isinstance(node.op, Input)]
-    for name, own in itertools.groupby(nodes, key=part_of):
-        yield name, list(own)
+    found: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        if not isinstance(node.op, Input):
+            found.setdefault(part_of(node), []).append(node)
+    yield from found.items()
 
 
 def _row(name: str, nodes: list[Node], space: Space, costs: Costs) -> Row:
@@ -110,7 +112,8 @@ def render(summary: Summary) -> str:
     text = [_line(line, widths) for line in lines]
     rule = "-" * max(map(len, text))
     params = "".join(f" {name}={value}" for name, value in summary.params.items())
-    resolutions = summary.size // max(summary.size_at_one_resolution, 1)
+    least, most = min(summary.sizes), max(summary.sizes)
+    counts = _exact(most) if least == most else f"{_exact(least)} to {_exact(most)}"
     source = "" if summary.exact else " (bounds: no subnet is beyond them)"
     return "\n".join(
         [
@@ -123,8 +126,8 @@ def render(summary: Summary) -> str:
             rule,
             text[-1] + source,
             "",
-            f"{_exact(summary.size_at_one_resolution)} distinct subnets at one resolution,"
-            f" {_exact(summary.size)} at {resolutions}",
+            f"{counts} distinct subnets at one resolution,"
+            f" {_exact(summary.size)} at {len(summary.sizes)}",
         ]
     )
 
@@ -171,5 +174,5 @@ def as_data(summary: Summary) -> dict[str, object]:
         "total": row(summary.total),
         "exact": summary.exact,
         "subnets": summary.size,
-        "subnets_at_one_resolution": summary.size_at_one_resolution,
+        "subnets_at_one_resolution": max(summary.sizes),
     }

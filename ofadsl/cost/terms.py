@@ -97,7 +97,7 @@ def _terms(part: Part, order: Order) -> list[Term]:
         names = {var.name for var in factor.support}
         (pixels if names == {"resolution"} else local).append(factor)
     common = _product(pixels)
-    if combinations(part.when.support) > LARGEST_FACTOR:
+    if any(combinations(p.support) > LARGEST_FACTOR for p in conjuncts(part.when)):
         return []
     terms = []
     for way, addend in _addends(_product(local)):

@@ -42,6 +42,7 @@ from ofadsl.cost.micro import FIXED_FILE, FIXED_KEPT
 from ofadsl.cost.model import Drawing, Quantity, drawing, own_conditions, quantities_of
 from ofadsl.cost.space_hash import space_hash
 from ofadsl.cost.terms import LARGEST_FACTOR
+from ofadsl.elimination import conjuncts
 from ofadsl.expr import Expr, Value, combinations, const, select
 from ofadsl.graph import Graph
 from ofadsl.space import Dim, Space
@@ -204,7 +205,7 @@ class _Writer:
 
     def _condition(self, name: str, condition: Expr) -> Text:
         """Return the text of a condition: a table, or the name of a function."""
-        if combinations(condition.support) > LARGEST_FACTOR:
+        if any(combinations(part.support) > LARGEST_FACTOR for part in conjuncts(condition)):
             function = f"_holds_{len(self.formulas.wanted)}"
             self.formulas.add(function, f"Return 1 where {name} holds, else 0.", [[condition]])
             return constant(function)

@@ -259,7 +259,7 @@ class _SupernetWriter(Writer):
         sizes = [*(["c_in=c_in"] if carried else []), *(f"{k}={v}" for k, v in shown.items())]
         self.forward += call("x = block(", ["x", *sizes], 12)
         if carried:
-            self.forward += sentence("c_in =", output, 12)
+            self.forward += _gives(output, 12)
 
     def _loop_variable(self, node: StageNode) -> str:
         """Return the variable of a stage's choices: a type checker wants one for each type."""
@@ -294,7 +294,7 @@ class _SupernetWriter(Writer):
             self.forward += call(f"x = self.{label}[{index}](", ["x", *sizes], indent)
             if kept:
                 own = read((block.body.y.channels,), None, (), "c_in")
-                self.forward += sentence("c_in =", own.text, indent)
+                self.forward += _gives(own.text, indent)
         if kept:
             self.render.carried = node.y.channels
 
@@ -333,6 +333,11 @@ class _SupernetWriter(Writer):
             return render.name(var)
 
         return _text(value, read).text
+
+
+def _gives(channels: str, indent: int) -> list[str]:
+    """Return the line that gives `c_in` its value, if it is another one."""
+    return [] if channels == "c_in" else sentence("c_in =", channels, indent)
 
 
 def _carrying(value: Expr, carried: Expr) -> Expr:
