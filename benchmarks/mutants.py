@@ -65,11 +65,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Test:
-    """A test that passes where nothing is changed; those of little ``worth`` come first."""
+    """A test that passes where nothing is changed, and how many lines it runs."""
 
     name: str
     seconds: float
-    worth: float
+    lines: int
 
     @property
     def file(self) -> str:
@@ -186,7 +186,7 @@ def _read_record(text: str) -> Covered:
     of_all = (runners for lines in record["lines"].values() for runners in lines.values())
     counts = Counter(itertools.chain.from_iterable(of_all))
     tests = [
-        Test(name=name, seconds=seconds, worth=(seconds + 0.02) * counts[i])
+        Test(name=name, seconds=seconds + 0.02, lines=counts[i])
         for i, (name, seconds) in enumerate(record["tests"])
     ]
     return Covered(tests=tests, lines=record["lines"])
@@ -220,8 +220,8 @@ def _tried(area: str, mutant: Mutant, tree: Path, tests: Sequence[Covered], budg
 def _chosen(mutant: Mutant, source: bytes, tests: Sequence[Covered]) -> dict[str, float]:
     """Return the tests that run the line, else its function, module or folder, with their seconds.
 
-    Files take turns, since each looks at it in another way. The first of a file are those that take
-    little time and run little else, which look at it most closely.
+    Two orders take turns: those that take little time and run little else, which look at it most
+    closely, the files in turns; and those that run most for their time, which see most of it.
     """
     name = line_names(source)[mutant.line]
     levels: list[dict[str, Test]] = [{}, {}, {}, {}]
@@ -234,10 +234,12 @@ def _chosen(mutant: Mutant, source: bytes, tests: Sequence[Covered]) -> dict[str
         every = itertools.chain.from_iterable(covered.tests for covered in tests)
         found |= {test.name: test for test in every if test.file in files}
     turns: dict[str, list[tuple[int, float, str]]] = {}
-    for test in sorted(found.values(), key=lambda one: one.worth):
+    for test in sorted(found.values(), key=lambda one: one.seconds * one.lines):
         own = turns.setdefault(test.file, [])
-        own.append((len(own), test.worth, test.name))
-    return {name: found[name].seconds for *_, name in sorted(itertools.chain(*turns.values()))}
+        own.append((len(own), test.seconds * test.lines, test.name))
+    near = [name for *_, name in sorted(itertools.chain(*turns.values()))]
+    wide = sorted(found, key=lambda name: -found[name].lines / found[name].seconds)
+    return {name: found[name].seconds for pair in zip(near, wide, strict=True) for name in pair}
 
 
 def _runners(mutant: Mutant, name: str, covered: Covered) -> Iterator[tuple[int, int]]:
