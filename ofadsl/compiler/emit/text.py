@@ -47,7 +47,8 @@ def identifier(name: str, reserved: frozenset[str] = RESERVED) -> str:
 
 def camel(name: str) -> str:
     """Return ``mbconv_v2`` as ``MbconvV2``."""
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_") if part) or "Block"
+    joined = "".join(part[:1].upper() + part[1:] for part in name.split("_") if part)
+    return joined if joined[:1].isalpha() else f"Block{joined}"
 
 
 def call(head: str, args: Iterable[str], indent: int, tail: str = ")") -> list[str]:
