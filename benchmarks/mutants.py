@@ -237,9 +237,9 @@ def _chosen(mutant: Mutant, source: bytes, tests: Sequence[Covered]) -> dict[str
     for test in sorted(found.values(), key=lambda one: one.seconds * one.lines):
         own = turns.setdefault(test.file, [])
         own.append((len(own), test.seconds * test.lines, test.name))
-    near = [name for *_, name in sorted(itertools.chain(*turns.values()))]
+    close = [name for *_, name in sorted(itertools.chain(*turns.values()))]
     wide = sorted(found, key=lambda name: -found[name].lines / found[name].seconds)
-    return {name: found[name].seconds for pair in zip(near, wide, strict=True) for name in pair}
+    return {name: found[name].seconds for pair in zip(close, wide, strict=True) for name in pair}
 
 
 def _runners(mutant: Mutant, name: str, covered: Covered) -> Iterator[tuple[int, int]]:
