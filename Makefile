@@ -44,7 +44,7 @@ imports: $(STAMP)
 	$(VENV)/bin/lint-imports
 
 pytest: $(STAMP)
-	$(PY) -m pytest -n auto --dist worksteal
+	$(PY) -m pytest -n auto --dist loadfile
 
 fuzz: $(STAMP) ## judge new random spaces: make fuzz SECONDS=600 [SEED=1000] [RECORD=fuzz.jsonl]
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(PY) tests/fuzz.py --seconds $(or $(SECONDS),60) \
