@@ -22,9 +22,7 @@ from ofadsl.expr import (
     Value,
     Var,
     apply,
-    assignments,
     combinations,
-    evaluate,
     tabulate,
 )
 
@@ -39,8 +37,6 @@ LARGEST_PART = 1 << 12
 
 MANY = 1 << 10
 """A part with more values than this is no variable of its own."""
-
-_FEW = 64  # fewer values than this are not worth compiling an expression for
 
 Table = dict[tuple[int, ...], int]
 
@@ -225,10 +221,7 @@ def _eliminated(
 def _table(condition: Expr) -> Table:
     """Return 1 for the choices of the support that meet a condition."""
     variables = condition.support
-    if combinations(variables) <= _FEW:
-        holds = [evaluate(condition, env) for env in assignments(variables)]
-    else:
-        holds = tabulate(condition, variables)
+    holds = tabulate(condition, variables)
     indices = itertools.product(*(range(len(var.values)) for var in variables))
     return {index: 1 for index, met in zip(indices, holds, strict=True) if met}
 
